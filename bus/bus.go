@@ -1,0 +1,62 @@
+// Package bus carries events between the nodes that share one Redis.
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+)
+
+// ErrClosed is what Publish returns once the bus has been closed.
+var ErrClosed = errors.New("bus: closed")
+
+// Event is something that happened, on its way to whoever may hear of it.
+type Event struct {
+	// Name is the event's name, such as "post_created"; it is the channel's
+	// name behind "meower:" (data.md, "Redis").
+	Name string
+	// Whom is the id of what the event concerns, by which a node finds the
+	// connections that get it. What kind of id it is depends on the name.
+	Whom string
+	// Value is the event's value, JSON encoded once by the publisher. It must
+	// not be changed by anyone afterwards.
+	Value json.RawMessage
+}
+
+// Handler takes events in the order in which they reach the node. It must not
+// block: it runs on the publisher's goroutine for the node's own events and on
+// the bus's reader for those of others, so it may be called by several
+// goroutines at once.
+//
+// The bus does not recover a handler's panic: whatever the handler left half
+// changed would go on giving wrong answers. On the reader it ends the process;
+// on a publisher's goroutine it goes up to the publisher, before the other
+// nodes hear of the event, so that one event cannot take all nodes down in turn.
+type Handler func(Event)
+
+// Bus publishes events to all nodes and hands every event to the node's own
+// handlers exactly once. It is safe for concurrent use.
+type Bus interface {
+	// Publish hands the event to this node's handlers, then to the other nodes.
+	// It returns an error when the other nodes could not be told, or cannot be
+	// known to have been told; this node's handlers have been called all the
+	// same. After Close it does nothing and returns ErrClosed. Where one call
+	// returned before the next one began, on the same node, the handlers of every
+	// node get their events in this order. Events of different nodes have no
+	// order: a node hears its own at once and those of others a little later.
+	Publish(ctx context.Context, event Event) error
+	// Subscribe adds a handler for every event from now on. The handler is not
+	// called any more once cancel has returned: cancel waits for calls under
+	// way, so a handler must not wait for its own cancel. Calling cancel again
+	// does no harm.
+	Subscribe(handler Handler) (cancel func())
+	// OnGap adds a function that is called when events of other nodes may have
+	// been lost on the way to this node. What was lost happened before the call;
+	// what happens after it is delivered, so whoever reads the state afresh from
+	// then on has missed nothing. The function is like a Handler in all else.
+	OnGap(gap func()) (cancel func())
+	// Close ends the bus's work and waits for it. Handlers are not called
+	// afterwards, so like cancel it must not be called by one. Closing again
+	// does no harm.
+	Close() error
+}
