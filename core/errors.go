@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"time"
 
@@ -165,6 +166,8 @@ func isOutage(err error) bool {
 		errors.Is(err, context.DeadlineExceeded) ||
 		errors.Is(err, redis.ErrPoolTimeout) ||
 		errors.Is(err, redis.ErrClosed) ||
+		errors.Is(err, io.EOF) || // a connection that ended in the middle of a command
+		errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.As(err, &netErr) ||
 		isRedisLoading(err)
 }

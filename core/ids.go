@@ -75,10 +75,3 @@ func ParseID(s string) (string, bool) {
 	const zeros = "0000000000000000000"
 	return zeros[:idDigits-len(s)] + s, true
 }
-
-// IsID reports whether s has the form of an id as it is sent: digits only, at
-// most 19, no leading zero.
-func IsID(s string) bool {
-	_, ok := ParseID(s)
-	return ok && (s == "0" || s[0] != '0')
-}

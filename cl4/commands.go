@@ -1,0 +1,212 @@
+package cl4
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"math"
+	"runtime/debug"
+	"time"
+	"unicode/utf8"
+
+	"meower/core"
+)
+
+// commandTimeout is how long a command may take; past it the client is told of
+// a fault of ours.
+const commandTimeout = 10 * time.Second
+
+// maxRefusals is how many refusals for going too fast a client may collect in a
+// row before it is disconnected.
+const maxRefusals = 10
+
+// field is a key of a command.
+type field struct {
+	key string
+	// instead is taken where key is missing; empty means nothing is.
+	instead string
+	// any admits every JSON type; otherwise it is a string.
+	any bool
+	// max is the longest value: code points of a string, encoded bytes of others.
+	max int
+	// required says whether the packet must have it; nil means it must.
+	required func(packet) bool
+}
+
+// command is a row of the table of commands.
+type command struct {
+	fields   []field
+	needAuth bool
+	// run does what is the command's own and sends what answers it. What it
+	// returns is answered by the dispatcher.
+	run func(ctx context.Context, c *conn, p packet) error
+}
+
+// commands are all commands by name. It is filled once and only read after.
+var commands = map[string]command{
+	"handshake":    {run: handshake},
+	"ping":         {run: ping},
+	"authenticate": {run: authenticate, fields: []field{{key: "token", instead: "val", max: core.MaxTokenLength}}},
+	"subscribe":    {run: subscribe, fields: subscriptionFields, needAuth: true},
+	"unsubscribe":  {run: unsubscribe, fields: subscriptionFields, needAuth: true},
+	"direct": {run: direct, needAuth: true, fields: []field{
+		{key: "id", max: 25},
+		{key: "val", any: true, max: 1000},
+	}},
+}
+
+// handleFrame answers a text frame. It never fails: whatever is wrong with the
+// frame is told to the client.
+func (c *conn) handleFrame(frame []byte) {
+	if len(frame) == 0 {
+		if !c.identified {
+			c.close(closeProtocol, "")
+			return
+		}
+		c.send(statusPacket(statusEmpty, 0, nil))
+		return
+	}
+	p, result := parsePacket(frame)
+	if result == notJSON && !c.identified {
+		c.close(closeProtocol, "")
+		return
+	}
+	if result == parsed {
+		c.identified = true
+		p, result = unnest(p)
+	}
+	if result != parsed {
+		c.send(statusPacket(statusSyntax, 0, p.listener))
+		return
+	}
+	if err := c.dispatch(p); err != nil {
+		c.answer(p, err)
+	}
+}
+
+// dispatch makes the checks that all commands share, in the order of cl4.md, and
+// runs the command.
+func (c *conn) dispatch(p packet) error {
+	if c.server.disabled[p.cmd] {
+		return refuse(statusDisabled)
+	}
+	cmd, known := commands[p.cmd]
+	if !known {
+		return refuse(statusInvalidCommand)
+	}
+	if s := checkFields(cmd, p); s != 0 {
+		return refuse(s)
+	}
+	if cmd.needAuth && c.principal == nil {
+		return refuse(statusIDRequired)
+	}
+	if wait := c.overBudget(); wait > 0 {
+		return refusal{status: statusRatelimited, wait: wait}
+	}
+	return c.run(cmd, p)
+}
+
+// run runs a command under its time limit. A panic is a fault of ours like any
+// other: it must not take the connection along.
+func (c *conn) run(cmd command, p packet) (err error) {
+	ctx, cancel := context.WithTimeout(c.ctx, commandTimeout)
+	defer cancel()
+	defer func() {
+		if r := recover(); r != nil {
+			err = panicError{r, debug.Stack()}
+		}
+	}()
+	return cmd.run(ctx, c, p)
+}
+
+// checkFields makes the checks of types, required keys and sizes, each for all
+// keys before the next. It returns 0 where all is well.
+func checkFields(cmd command, p packet) status {
+	listener := checkListener(p.keys["listener"])
+	if listener == statusInvalidCommand {
+		return listener
+	}
+	for _, f := range cmd.fields {
+		f.adopt(p)
+		if raw, ok := p.keys[f.key]; ok && !f.any && !isString(raw) {
+			return statusInvalidCommand
+		}
+	}
+	for _, f := range cmd.fields {
+		if _, ok := p.keys[f.key]; !ok && (f.required == nil || f.required(p)) {
+			return statusSyntax
+		}
+	}
+	if listener == statusTooLarge {
+		return listener
+	}
+	for _, f := range cmd.fields {
+		if f.tooLarge(p) {
+			return statusTooLarge
+		}
+	}
+	return 0
+}
+
+// adopt puts what stands in the key's place under the key itself.
+func (f field) adopt(p packet) {
+	if f.instead == "" || p.keys[f.key] != nil {
+		return
+	}
+	if raw, ok := p.keys[f.instead]; ok {
+		p.keys[f.key] = raw
+	}
+}
+
+func (f field) tooLarge(p packet) bool {
+	raw, ok := p.keys[f.key]
+	if !ok || len(raw) <= f.max {
+		return false
+	}
+	return f.any || utf8.RuneCountInString(p.text(f.key)) > f.max
+}
+
+// overBudget takes a command from the connection's budget. Where that is used
+// up, it returns how many seconds to wait.
+func (c *conn) overBudget() int {
+	if c.budget == nil {
+		return 0
+	}
+	now := time.Now()
+	reservation := c.budget.ReserveN(now, 1)
+	delay := reservation.DelayFrom(now)
+	if delay <= 0 {
+		c.refusals = 0
+		return 0
+	}
+	reservation.CancelAt(now)
+	if c.refusals++; c.refusals >= maxRefusals {
+		c.closeAfterAnswer = true
+	}
+	return max(1, int(math.Ceil(delay.Seconds())))
+}
+
+// answer tells the client why its command was not done.
+func (c *conn) answer(p packet, err error) {
+	var r refusal
+	if !errors.As(err, &r) {
+		r = c.refusalOf(p, err)
+	}
+	c.send(statusPacket(r.status, r.wait, p.listener))
+	if c.closeAfterAnswer {
+		c.close(closePolicy, "Ratelimited")
+	}
+}
+
+// ok answers that the command is done.
+func (c *conn) ok(p packet) { c.send(statusPacket(statusOK, 0, p.listener)) }
+
+// valuePacket encodes a packet that answers with a value.
+func valuePacket(cmd string, val any, listener json.RawMessage) ([]byte, error) {
+	encoded, err := json.Marshal(val)
+	if err != nil {
+		return nil, err
+	}
+	b := append([]byte(`{"cmd":"`+cmd+`","val":`), encoded...)
+	return finish(b, listener), nil
+}

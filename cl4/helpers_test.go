@@ -1,0 +1,199 @@
+package cl4
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/gorilla/websocket"
+	"github.com/redis/go-redis/v9"
+	"go.uber.org/goleak"
+
+	"meower/bus"
+	"meower/core"
+	"meower/store"
+	"meower/store/memory"
+)
+
+// TestMain finds goroutines left behind. Those of core's cache of addresses,
+// which the library never ends, are not this package's.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction(
+		"github.com/hashicorp/golang-lru/v2/expirable.NewLRU[...].func1"))
+}
+
+const testAddress = "192.0.2.1"
+
+// patience is how long a test waits for what must come.
+const patience = 10 * time.Second
+
+// world is a server with all that it stands on, in-process.
+type world struct {
+	t      testing.TB
+	store  *memory.Store
+	redis  *miniredis.Miniredis
+	bus    *bus.Local
+	core   *core.Core
+	server *Server
+	url    string
+}
+
+// newWorld starts a server; change may alter its options, prepare the server.
+func newWorld(t testing.TB, change func(*Options), prepare ...func(*Server)) *world {
+	t.Helper()
+	w := &world{t: t, store: memory.New(), redis: miniredis.RunT(t), bus: bus.NewLocal()}
+	client := redis.NewClient(&redis.Options{Addr: w.redis.Addr(), MaxRetries: -1, ContextTimeoutEnabled: true})
+	t.Cleanup(func() { _ = client.Close() })
+	ids, err := core.NewIDs(1, 1, time.Now)
+	must(t, err)
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	w.core, err = core.New(context.Background(), core.Options{
+		Store: w.store, Redis: client, Bus: w.bus, IDs: ids, Clock: time.Now, Log: log, PasswordCost: 4,
+	})
+	must(t, err)
+	options := Options{
+		Core: w.core, Bus: w.bus, Log: log, MOTD: "Hello",
+		Address:  func(*http.Request) string { return testAddress },
+		Disabled: []string{"gmsg", "pmsg", "gvar", "pvar", "setid", "link", "unlink"},
+	}
+	if change != nil {
+		change(&options)
+	}
+	w.server = New(options)
+	for _, p := range prepare {
+		p(w.server)
+	}
+	web := httptest.NewServer(w.server)
+	w.url = "ws" + strings.TrimPrefix(web.URL, "http")
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := w.server.Shutdown(ctx); err != nil {
+			t.Errorf("shutdown: %v", err)
+		}
+		web.Close()
+	})
+	return w
+}
+
+// user is someone who has registered.
+type user struct {
+	id, token string
+	principal *core.Principal
+}
+
+func (w *world) register(name string) user {
+	w.t.Helper()
+	signIn, err := w.core.Register(context.Background(), core.Registration{
+		Username: name, Password: "correct horse", Client: core.Client{Address: "192.0.2.9"},
+	})
+	must(w.t, err)
+	return w.signedIn(signIn)
+}
+
+func (w *world) login(name string) user {
+	w.t.Helper()
+	signIn, err := w.core.Login(context.Background(), name, "correct horse", core.Client{Address: "192.0.2.9"})
+	must(w.t, err)
+	return w.signedIn(signIn)
+}
+
+func (w *world) signedIn(signIn core.SignIn) user {
+	w.t.Helper()
+	principal, err := w.core.Authenticate(context.Background(), signIn.AccessToken)
+	must(w.t, err)
+	return user{id: signIn.UserID, token: signIn.AccessToken, principal: principal}
+}
+
+func (w *world) ban(u user) {
+	w.t.Helper()
+	must(w.t, w.store.CreateInfraction(context.Background(), store.Infraction{
+		ID: "900" + u.id, UserID: u.id, Action: store.ActionBan, Created: time.Now(),
+	}))
+}
+
+// client is a websocket client.
+type client struct {
+	t  testing.TB
+	ws *websocket.Conn
+}
+
+func (w *world) dial() *client {
+	w.t.Helper()
+	ws, response, err := websocket.DefaultDialer.Dial(w.url, nil)
+	must(w.t, err)
+	_ = response.Body.Close()
+	must(w.t, ws.SetReadDeadline(time.Now().Add(patience)))
+	w.t.Cleanup(func() { _ = ws.Close() })
+	return &client{t: w.t, ws: ws}
+}
+
+// connect dials and authenticates.
+func (w *world) connect(u user) *client {
+	w.t.Helper()
+	c := w.dial()
+	c.send(`{"cmd":"authenticate","token":"` + u.token + `"}`)
+	c.expect(`{"cmd":"statuscode","code":"I:100 | OK","code_id":100}`)
+	if got := c.read(); !strings.HasPrefix(got, `{"cmd":"ready",`) {
+		w.t.Fatalf("got %s, want ready", got)
+	}
+	return c
+}
+
+func (c *client) send(frame string) {
+	c.t.Helper()
+	must(c.t, c.ws.WriteMessage(websocket.TextMessage, []byte(frame)))
+}
+
+func (c *client) read() string {
+	c.t.Helper()
+	_, frame, err := c.ws.ReadMessage()
+	must(c.t, err)
+	return string(frame)
+}
+
+func (c *client) expect(frame string) {
+	c.t.Helper()
+	if got := c.read(); got != frame {
+		c.t.Fatalf("got  %s\nwant %s", got, frame)
+	}
+}
+
+// barrier makes sure that nothing more was on its way before now.
+func (c *client) barrier() {
+	c.t.Helper()
+	c.send(`{"cmd":"ping","listener":"barrier"}`)
+	c.expect(`{"cmd":"statuscode","code":"I:100 | OK","code_id":100,"listener":"barrier"}`)
+}
+
+func (c *client) subscribe(packet string) {
+	c.t.Helper()
+	c.send(packet)
+	c.expect(`{"cmd":"statuscode","code":"I:100 | OK","code_id":100}`)
+}
+
+func (c *client) expectClose(code int) {
+	c.t.Helper()
+	for {
+		_, _, err := c.ws.ReadMessage()
+		if websocket.IsCloseError(err, code) {
+			return
+		}
+		if err != nil {
+			c.t.Fatalf("got %v, want close %d", err, code)
+		}
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
