@@ -21,11 +21,9 @@ import (
 	"meower/store/memory"
 )
 
-// TestMain finds goroutines left behind. Those of core's cache of addresses,
-// which the library never ends, are not this package's.
+// TestMain finds goroutines left behind.
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction(
-		"github.com/hashicorp/golang-lru/v2/expirable.NewLRU[...].func1"))
+	goleak.VerifyTestMain(m)
 }
 
 const testAddress = "192.0.2.1"

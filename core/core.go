@@ -76,7 +76,9 @@ func New(ctx context.Context, o Options) (*Core, error) {
 		tokens:    signer{key: key},
 		counts:    &countCache{},
 	}
-	c.blocked = newBlockedAddresses(o.Store)
+	if c.blocked, err = newBlockedAddresses(); err != nil {
+		return nil, err
+	}
 	return c, nil
 }
 

@@ -606,13 +606,21 @@ func TestStoreOutageIsUnavailable(t *testing.T) {
 	}
 }
 
-func TestBlockedAddressIsRefused(t *testing.T) {
+func TestBlockTakesEffectWithinSeconds(t *testing.T) {
 	f := newFixture(t)
-	if err := f.CheckAddress(t.Context(), "203.0.113.7"); err != nil {
+	const address = "203.0.113.7"
+	if err := f.CheckAddress(t.Context(), address); err != nil {
 		t.Fatal(err)
 	}
-	if err := f.mem.BlockNetwork(t.Context(), "203.0.113.8", true, true); err != nil {
+	if err := f.mem.BlockNetwork(t.Context(), address, true, true); err != nil {
 		t.Fatal(err)
 	}
-	wantCode(t, f.CheckAddress(t.Context(), "203.0.113.8"), CodeAddressBlocked)
+	f.pass(blockedAddressLife)
+	before := f.mem.Calls()
+	for range 10 {
+		wantCode(t, f.CheckAddress(t.Context(), address), CodeAddressBlocked)
+	}
+	if calls := f.mem.Calls() - before; calls != 1 {
+		t.Errorf("%d store calls for ten requests, want 1", calls)
+	}
 }

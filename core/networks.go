@@ -5,7 +5,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/hashicorp/golang-lru/v2/expirable"
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"meower/store"
 )
@@ -19,32 +19,36 @@ const (
 )
 
 // blockedAddresses knows which addresses are blocked. Every request and every
-// connection asks, so answers are kept for a few seconds.
+// connection asks, so answers are kept for a few seconds. (The library's own
+// expiring cache has a goroutine that nobody can end.)
 type blockedAddresses struct {
-	networks store.Networks
-	known    *expirable.LRU[string, bool]
+	known *lru.Cache[string, addressVerdict]
 }
 
-func newBlockedAddresses(networks store.Networks) *blockedAddresses {
-	return &blockedAddresses{
-		networks: networks,
-		known:    expirable.NewLRU[string, bool](blockedAddressCount, nil, blockedAddressLife),
-	}
+type addressVerdict struct {
+	blocked bool
+	until   time.Time
+}
+
+func newBlockedAddresses() (*blockedAddresses, error) {
+	known, err := lru.New[string, addressVerdict](blockedAddressCount)
+	return &blockedAddresses{known: known}, err
 }
 
 // CheckAddress refuses a blocked address with CodeAddressBlocked. A new block
 // takes effect within five seconds.
 func (c *Core) CheckAddress(ctx context.Context, address string) error {
-	blocked, known := c.blocked.known.Get(address)
-	if !known {
-		network, err := c.blocked.networks.Network(ctx, address)
+	now := c.clock()
+	verdict, known := c.blocked.known.Get(address)
+	if !known || !now.Before(verdict.until) {
+		network, err := c.store.Network(ctx, address)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
-		blocked = network.Blocked
-		c.blocked.known.Add(address, blocked)
+		verdict = addressVerdict{blocked: network.Blocked, until: now.Add(blockedAddressLife)}
+		c.blocked.known.Add(address, verdict)
 	}
-	if blocked {
+	if verdict.blocked {
 		return Err(CodeAddressBlocked)
 	}
 	return nil
