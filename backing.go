@@ -99,7 +99,7 @@ func await(ctx context.Context, log *slog.Logger, service string, try func(conte
 		if err == nil {
 			return nil
 		}
-		log.WarnContext(ctx, "waiting for "+service, slog.Any("error", err))
+		log.WarnContext(ctx, "waiting for a service", slog.String("service", service), slog.Any("error", err))
 		select {
 		case <-poll.C:
 		case <-ctx.Done():

@@ -102,7 +102,7 @@ func start(ctx context.Context, cfg *config, log *slog.Logger) (_ *app, err erro
 	select {
 	case <-events.Ready():
 	case <-time.After(startWait):
-		return nil, errors.New("Redis does not take a subscription")
+		return nil, errors.New("no subscription to Redis")
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

@@ -2,6 +2,7 @@ package cl4
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -59,7 +60,7 @@ func TestShutdownCutsOff(t *testing.T) {
 	w.dial() // and never answers the close
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if err := w.server.Shutdown(ctx); err != nil && err != context.Canceled {
+	if err := w.server.Shutdown(ctx); err != nil && !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
 }

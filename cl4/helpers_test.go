@@ -2,7 +2,6 @@ package cl4
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -50,7 +49,7 @@ func newWorld(t testing.TB, change func(*Options), prepare ...func(*Server)) *wo
 	t.Cleanup(func() { _ = client.Close() })
 	ids, err := core.NewIDs(1, 1, time.Now)
 	must(t, err)
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := slog.New(slog.DiscardHandler)
 	w.core, err = core.New(context.Background(), core.Options{
 		Store: w.store, Redis: client, Bus: w.bus, IDs: ids, Clock: time.Now, Log: log, PasswordCost: 4,
 	})

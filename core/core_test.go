@@ -155,7 +155,9 @@ func TestRegisterRefusals(t *testing.T) {
 	for _, name := range []string{"Server", "deleted", "MEOWER"} {
 		wantCode(t, register(name), CodeAlreadyExists)
 	}
-	f.redis.Set(registrationClosedKey, "1")
+	if err := f.redis.Set(registrationClosedKey, "1"); err != nil {
+		t.Fatal(err)
+	}
 	wantCode(t, register("ada"), CodeRegistrationClosed)
 	f.redis.Del(registrationClosedKey)
 	if err := f.mem.BlockNetwork(t.Context(), here.Address, false, true); err != nil {

@@ -30,7 +30,7 @@ func TestModel(t *testing.T) {
 			call := method.draw(d)
 			want, wantErr := call(t.Context(), model)
 			got, gotErr := call(t.Context(), durable)
-			if kind(gotErr) != kind(wantErr) {
+			if !errors.Is(kind(gotErr), kind(wantErr)) {
 				t.Fatalf("%s: %v in MongoDB, %v in memory", method.name, gotErr, wantErr)
 			}
 			if wantErr == nil && !alike(got, want) {
