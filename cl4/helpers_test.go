@@ -30,28 +30,47 @@ const testAddress = "192.0.2.1"
 // patience is how long a test waits for what must come.
 const patience = 10 * time.Second
 
-// world is a server with all that it stands on, in-process.
+// backing is what a server stands on.
+type backing struct {
+	store  store.Store
+	client redis.UniversalClient
+	bus    bus.Bus
+	// stopRedis begins an outage.
+	stopRedis func()
+}
+
+// inProcess is a backing that needs nothing else.
+func inProcess(t testing.TB) backing {
+	server := miniredis.RunT(t)
+	client := redis.NewClient(&redis.Options{Addr: server.Addr(), MaxRetries: -1, ContextTimeoutEnabled: true})
+	t.Cleanup(func() { _ = client.Close() })
+	return backing{store: memory.New(), client: client, bus: bus.NewLocal(), stopRedis: server.Close}
+}
+
+// world is a server on its backing.
 type world struct {
+	backing
 	t      testing.TB
-	store  *memory.Store
-	redis  *miniredis.Miniredis
-	bus    *bus.Local
 	core   *core.Core
 	server *Server
 	url    string
 }
 
-// newWorld starts a server; change may alter its options, prepare the server.
+// newWorld starts a server in-process; change may alter its options, prepare the
+// server.
 func newWorld(t testing.TB, change func(*Options), prepare ...func(*Server)) *world {
 	t.Helper()
-	w := &world{t: t, store: memory.New(), redis: miniredis.RunT(t), bus: bus.NewLocal()}
-	client := redis.NewClient(&redis.Options{Addr: w.redis.Addr(), MaxRetries: -1, ContextTimeoutEnabled: true})
-	t.Cleanup(func() { _ = client.Close() })
+	return newWorldOn(t, inProcess(t), change, prepare...)
+}
+
+func newWorldOn(t testing.TB, on backing, change func(*Options), prepare ...func(*Server)) *world {
+	t.Helper()
+	w := &world{t: t, backing: on}
 	ids, err := core.NewIDs(1, 1, time.Now)
 	must(t, err)
 	log := slog.New(slog.DiscardHandler)
 	w.core, err = core.New(context.Background(), core.Options{
-		Store: w.store, Redis: client, Bus: w.bus, IDs: ids, Clock: time.Now, Log: log, PasswordCost: 4,
+		Store: w.store, Redis: w.client, Bus: w.bus, IDs: ids, Clock: time.Now, Log: log, PasswordCost: 4,
 	})
 	must(t, err)
 	options := Options{

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -14,6 +15,11 @@ import (
 	"testing"
 
 	"github.com/gorilla/websocket"
+	"github.com/redis/go-redis/v9"
+
+	"meower/bus"
+	"meower/e2e/containers"
+	"meower/store/mongo"
 )
 
 // The lines of a transcript:
@@ -30,13 +36,40 @@ import (
 const transcripts = "../testdata/cl4/*.txt"
 
 func TestTranscripts(t *testing.T) {
+	runTranscripts(t, func(t *testing.T) backing { return inProcess(t) })
+}
+
+// TestTranscriptsOnContainers runs the same on the MongoDB wire protocol and
+// Redis.
+func TestTranscriptsOnContainers(t *testing.T) {
+	mongoServer, redisServer := containers.Mongo(t), containers.Redis(t)
+	world := 0
+	runTranscripts(t, func(t *testing.T) backing {
+		world++
+		durable, err := mongo.Open(t.Context(), mongoServer.URI(), "transcript"+strconv.Itoa(world))
+		must(t, err)
+		t.Cleanup(func() { must(t, durable.Close(context.Background())) })
+		client := redis.NewClient(&redis.Options{Addr: redisServer.Addr, MaxRetries: -1, ContextTimeoutEnabled: true})
+		t.Cleanup(func() { must(t, client.Close()) })
+		must(t, client.FlushAll(t.Context()).Err())
+		events := bus.NewRedis(client, t.Name(), slog.New(slog.DiscardHandler))
+		t.Cleanup(func() { must(t, events.Close()) })
+		<-events.Ready()
+		return backing{store: durable, client: client, bus: events, stopRedis: func() {
+			redisServer.Stop(t)
+			t.Cleanup(func() { redisServer.Start(t) })
+		}}
+	})
+}
+
+func runTranscripts(t *testing.T, open func(*testing.T) backing) {
 	files, err := filepath.Glob(transcripts)
 	must(t, err)
 	if len(files) == 0 {
 		t.Fatal("no transcripts")
 	}
 	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) { runTranscript(t, file) })
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) { runTranscript(t, open(t), file) })
 	}
 }
 
@@ -61,14 +94,14 @@ func TestTranscriptsCoverStatuses(t *testing.T) {
 	}
 }
 
-func transcriptWorld(t *testing.T, lines []string) (*world, *strings.Replacer) {
+func transcriptWorld(t *testing.T, on backing, lines []string) (*world, *strings.Replacer) {
 	options := map[string]bool{}
 	for _, line := range lines {
 		if name, ok := strings.CutPrefix(line, "= "); ok {
 			options[name] = true
 		}
 	}
-	w := newWorld(t, func(o *Options) {
+	w := newWorldOn(t, on, func(o *Options) {
 		o.UserList = options["user-list"]
 		if options["slow-commands"] {
 			o.CommandsPerSecond = 1
@@ -94,7 +127,7 @@ func transcriptWorld(t *testing.T, lines []string) (*world, *strings.Replacer) {
 
 var directive = regexp.MustCompile(`^([<>!@])(=|binary|hex|size|\d+)? ?(.*)$`)
 
-func runTranscript(t *testing.T, file string) {
+func runTranscript(t *testing.T, on backing, file string) {
 	f, err := os.Open(file)
 	must(t, err)
 	defer f.Close()
@@ -104,7 +137,7 @@ func runTranscript(t *testing.T, file string) {
 			lines = append(lines, line)
 		}
 	}
-	w, names := transcriptWorld(t, lines)
+	w, names := transcriptWorld(t, on, lines)
 	c := w.dial()
 	for _, line := range lines {
 		if line[0] == '=' {
@@ -126,7 +159,7 @@ func runTranscript(t *testing.T, file string) {
 			c.expectClose(code)
 			return
 		case "@":
-			w.redis.Close()
+			w.stopRedis()
 		}
 	}
 	c.barrier() // nothing unexpected is left
