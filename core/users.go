@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"meower/store"
 )
@@ -13,12 +14,19 @@ const MaxQuoteLength = 500
 
 // System users exist without being stored (data.md, "Ids and times").
 var (
-	serverUser  = store.User{ID: "0", Username: "Server", LowerUsername: "server", Flags: store.UserSystem}
-	deletedUser = store.User{ID: "1", Username: "Deleted", LowerUsername: "deleted", Flags: store.UserSystem}
-	meowerUser  = store.User{ID: "2", Username: "Meower", LowerUsername: "meower", Flags: store.UserSystem}
+	serverUser  = newSystemUser("0", "Server")
+	deletedUser = newSystemUser("1", "Deleted")
+	meowerUser  = newSystemUser("2", "Meower")
 
 	systemUsers = []store.User{serverUser, deletedUser, meowerUser}
 )
+
+func newSystemUser(id, name string) store.User {
+	return store.User{
+		ID: id, Username: name, LowerUsername: store.LowerUsername(name), Flags: store.UserSystem,
+		Created: time.Unix(0, 0), // they have always been there
+	}
+}
 
 // systemUser returns the system user that matches, if one does.
 func systemUser(matches func(store.User) bool) (store.User, bool) {
