@@ -44,6 +44,15 @@ func openStore(ctx context.Context, cfg *config, log *slog.Logger) (store.Store,
 	return opened, nil
 }
 
+// redisLog takes what go-redis has to say, which it would print otherwise. What
+// matters of it is logged where the command was given.
+type redisLog struct{ log *slog.Logger }
+
+// Printf implements the library's logger.
+func (l redisLog) Printf(ctx context.Context, format string, args ...any) {
+	l.log.DebugContext(ctx, "go-redis", slog.String("message", fmt.Sprintf(format, args...)))
+}
+
 // openRedis connects to Redis, or in development starts one within the process.
 // closeRedis ends both.
 func openRedis(ctx context.Context, cfg *config, log *slog.Logger) (client redis.UniversalClient, closeRedis func(), err error) {

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/errgroup"
 
 	"meower/api"
@@ -54,6 +55,7 @@ func serve(ctx context.Context, cfg *config) error {
 	for _, name := range cfg.unknownMeowerVars {
 		log.WarnContext(ctx, "no such setting", slog.String("variable", name))
 	}
+	redis.SetLogger(redisLog{log})
 	a, err := start(ctx, cfg, log)
 	if err != nil {
 		return err
