@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
@@ -43,6 +44,24 @@ func build(m *testing.M) int {
 	return m.Run()
 }
 
+// dependOnSources looks at all our files, since go test remembers which ones a
+// test asked about: so it does not answer for an older binary out of its cache.
+func dependOnSources(t *testing.T) {
+	t.Helper()
+	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.Name() == ".git" {
+			return fs.SkipDir
+		}
+		if err == nil {
+			_, err = os.Stat(path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // node is a running server, configured by .env as an operator would.
 type node struct {
 	t          *testing.T
@@ -78,6 +97,7 @@ var bannerLine = regexp.MustCompile(`(REST|CL4)\s+\w+://(\S+)`)
 // listens.
 func startNode(t *testing.T, settings ...string) *node {
 	t.Helper()
+	dependOnSources(t)
 	dir := t.TempDir()
 	lines := append([]string{"REST_PORT=0", "CL4_PORT=0", "PSWD_ROUNDS=4", "RATELIMITS=off"}, settings...)
 	if err := os.WriteFile(filepath.Join(dir, ".env"), []byte(strings.Join(lines, "\n")), 0o600); err != nil {
