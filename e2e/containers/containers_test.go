@@ -151,7 +151,7 @@ func TestWithoutEngineOrImage(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+probe+"$", "-test.v") //nolint:gosec // this very program
+			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+probe+"$", "-test.v")
 			cmd.Env = append(os.Environ(), test.lacks, "E2E_REQUIRED="+test.required)
 			out, err := cmd.CombinedOutput()
 			if passed := err == nil; passed != test.wantPass {
