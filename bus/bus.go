@@ -21,7 +21,23 @@ type Event struct {
 	// Value is the event's value, JSON encoded once by the publisher. It must
 	// not be changed by anyone afterwards.
 	Value json.RawMessage
+	// Transient events are not kept in the history.
+	Transient bool
+	// Prior is the node's position before this event. The bus sets it for
+	// handlers; publishers leave it alone.
+	Prior Position
 }
+
+// Position says which events a node has handed to its handlers up to a moment.
+// The zero value is an unknown position.
+type Position struct {
+	Seen string `json:"s"`
+	Node string `json:"n"`
+	Own  int64  `json:"o"`
+}
+
+// ErrNoHistory is what Missed returns where it cannot be known what was missed.
+var ErrNoHistory = errors.New("bus: what was missed cannot be known")
 
 // Handler takes events in the order in which they reach the node. It must not
 // block: it runs on the publisher's goroutine for the node's own events and on
@@ -55,6 +71,10 @@ type Bus interface {
 	// what happens after it is delivered, so whoever reads the state afresh from
 	// then on has missed nothing. The function is like a Handler in all else.
 	OnGap(gap func()) (cancel func())
+	// Between calls f while no handler is being called.
+	Between(f func(Position))
+	// Missed returns the events that to has and from has not.
+	Missed(ctx context.Context, from, to Position) ([]Event, error)
 	// Close ends the bus's work and waits for it. Handlers are not called
 	// afterwards, so like cancel it must not be called by one. Closing again
 	// does no harm.

@@ -41,3 +41,7 @@ func (l *Local) Close() error {
 	l.handlers.close()
 	return nil
 }
+
+func (l *Local) Between(f func(Position)) { f(Position{}) }
+
+func (l *Local) Missed(context.Context, Position, Position) ([]Event, error) { return nil, ErrNoHistory }

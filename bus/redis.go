@@ -174,3 +174,7 @@ func (r *Redis) owe(began time.Duration) {
 		}
 	}
 }
+
+func (r *Redis) Between(f func(Position)) { f(Position{}) }
+
+func (r *Redis) Missed(context.Context, Position, Position) ([]Event, error) { return nil, ErrNoHistory }

@@ -7,7 +7,9 @@ import (
 	"math"
 	"runtime/debug"
 	"time"
-	"unicode/utf8"
+
+	"github.com/tidwall/gjson"
+	"golang.org/x/time/rate"
 
 	"meower/core"
 )
@@ -27,16 +29,23 @@ type field struct {
 	instead string
 	// any admits every JSON type; otherwise it is a string.
 	any bool
-	// max is the longest value: code points of a string, encoded bytes of others.
+	// max is the longest value: code points of a string, encoded bytes of a field
+	// that admits any type.
 	max int
 	// required says whether the packet must have it; nil means it must.
 	required func(packet) bool
 }
 
+// optional is the required of a key that may be missing.
+func optional(packet) bool { return false }
+
 // command is a row of the table of commands.
 type command struct {
 	fields   []field
 	needAuth bool
+	// waits says that the command may take a while, since it asks other services.
+	// It then has a time limit, and what was answered before is sent first.
+	waits bool
 	// run does what is the command's own and sends what answers it. What it
 	// returns is answered by the dispatcher.
 	run func(ctx context.Context, c *conn, p packet) error
@@ -44,12 +53,15 @@ type command struct {
 
 // commands are all commands by name. It is filled once and only read after.
 var commands = map[string]command{
-	"handshake":    {run: handshake},
-	"ping":         {run: ping},
-	"authenticate": {run: authenticate, fields: []field{{key: "token", instead: "val", max: core.MaxTokenLength}}},
-	"subscribe":    {run: subscribe, fields: subscriptionFields, needAuth: true},
-	"unsubscribe":  {run: unsubscribe, fields: subscriptionFields, needAuth: true},
-	"direct": {run: direct, needAuth: true, fields: []field{
+	"handshake": {run: handshake},
+	"ping":      {run: ping},
+	"authenticate": {run: authenticate, waits: true, fields: []field{
+		{key: "token", instead: "val", max: core.MaxTokenLength},
+		{key: "resume", max: maxResume, required: optional},
+	}},
+	"subscribe":   {run: subscribe, fields: subscriptionFields, needAuth: true},
+	"unsubscribe": {run: unsubscribe, fields: subscriptionFields, needAuth: true},
+	"direct": {run: direct, needAuth: true, waits: true, fields: []field{
 		{key: "id", max: 25},
 		{key: "val", any: true, max: 1000},
 	}},
@@ -63,7 +75,7 @@ func (c *conn) handleFrame(frame []byte) {
 			c.close(closeProtocol, "")
 			return
 		}
-		c.send(statusPacket(statusEmpty, 0, nil))
+		c.answer(statusPacket(statusEmpty, 0, ""))
 		return
 	}
 	p, result := parsePacket(frame)
@@ -76,17 +88,17 @@ func (c *conn) handleFrame(frame []byte) {
 		p, result = unnest(p)
 	}
 	if result != parsed {
-		c.send(statusPacket(statusSyntax, 0, p.listener))
+		c.answer(statusPacket(statusSyntax, 0, p.listener))
 		return
 	}
-	if err := c.dispatch(p); err != nil {
-		c.answer(p, err)
+	if err := c.dispatch(&p); err != nil {
+		c.refuse(p, err)
 	}
 }
 
 // dispatch makes the checks that all commands share, in the order of cl4.md, and
 // runs the command.
-func (c *conn) dispatch(p packet) error {
+func (c *conn) dispatch(p *packet) error {
 	if c.server.disabled[p.cmd] {
 		return refuse(statusDisabled)
 	}
@@ -103,37 +115,41 @@ func (c *conn) dispatch(p packet) error {
 	if wait := c.overBudget(); wait > 0 {
 		return refusal{status: statusRatelimited, wait: wait}
 	}
-	return c.run(cmd, p)
+	return c.run(cmd, *p)
 }
 
-// run runs a command under its time limit. A panic is a fault of ours like any
-// other: it must not take the connection along.
+// run runs a command. A panic is a fault of ours like any other: it must not take
+// the connection along.
 func (c *conn) run(cmd command, p packet) (err error) {
-	ctx, cancel := context.WithTimeout(c.ctx, commandTimeout)
-	defer cancel()
 	defer func() {
 		if r := recover(); r != nil {
 			err = panicError{r, debug.Stack()}
 		}
 	}()
+	if !cmd.waits {
+		return cmd.run(c.ctx, c, p)
+	}
+	c.flush()
+	ctx, cancel := context.WithTimeout(c.ctx, commandTimeout)
+	defer cancel()
 	return cmd.run(ctx, c, p)
 }
 
 // checkFields makes the checks of types, required keys and sizes, each for all
 // keys before the next. It returns 0 where all is well.
-func checkFields(cmd command, p packet) status {
-	listener := checkListener(p.keys["listener"])
+func checkFields(cmd command, p *packet) status {
+	listener := checkListener(p.get("listener"))
 	if listener == statusInvalidCommand {
 		return listener
 	}
 	for _, f := range cmd.fields {
 		f.adopt(p)
-		if raw, ok := p.keys[f.key]; ok && !f.any && !isString(raw) {
+		if value := p.get(f.key); value.Exists() && !f.any && value.Type != gjson.String {
 			return statusInvalidCommand
 		}
 	}
 	for _, f := range cmd.fields {
-		if _, ok := p.keys[f.key]; !ok && (f.required == nil || f.required(p)) {
+		if !p.get(f.key).Exists() && (f.required == nil || f.required(*p)) {
 			return statusSyntax
 		}
 	}
@@ -141,7 +157,7 @@ func checkFields(cmd command, p packet) status {
 		return listener
 	}
 	for _, f := range cmd.fields {
-		if f.tooLarge(p) {
+		if length(p.get(f.key), f.any) > f.max {
 			return statusTooLarge
 		}
 	}
@@ -149,60 +165,54 @@ func checkFields(cmd command, p packet) status {
 }
 
 // adopt puts what stands in the key's place under the key itself.
-func (f field) adopt(p packet) {
-	if f.instead == "" || p.keys[f.key] != nil {
+func (f field) adopt(p *packet) {
+	if f.instead == "" || p.get(f.key).Exists() {
 		return
 	}
-	if raw, ok := p.keys[f.instead]; ok {
-		p.keys[f.key] = raw
+	if value := p.get(f.instead); value.Exists() {
+		p.set(f.key, value)
 	}
-}
-
-func (f field) tooLarge(p packet) bool {
-	raw, ok := p.keys[f.key]
-	if !ok || len(raw) <= f.max {
-		return false
-	}
-	return f.any || utf8.RuneCountInString(p.text(f.key)) > f.max
 }
 
 // overBudget takes a command from the connection's budget. Where that is used
 // up, it returns how many seconds to wait.
 func (c *conn) overBudget() int {
-	if c.budget == nil {
+	perSecond := c.server.commandsPerSecond
+	if perSecond == 0 {
 		return 0
 	}
+	if c.budget == nil {
+		c.budget = rate.NewLimiter(rate.Limit(perSecond), burstFactor*perSecond)
+	}
 	now := time.Now()
-	reservation := c.budget.ReserveN(now, 1)
-	delay := reservation.DelayFrom(now)
-	if delay <= 0 {
+	if c.budget.AllowN(now, 1) {
 		c.refusals = 0
 		return 0
 	}
-	reservation.CancelAt(now)
 	if c.refusals++; c.refusals >= maxRefusals {
 		c.closeAfterAnswer = true
 	}
-	return max(1, int(math.Ceil(delay.Seconds())))
+	wait := (1 - c.budget.TokensAt(now)) / float64(perSecond)
+	return max(1, int(math.Ceil(wait)))
 }
 
-// answer tells the client why its command was not done.
-func (c *conn) answer(p packet, err error) {
+// refuse tells the client why its command was not done.
+func (c *conn) refuse(p packet, err error) {
 	var r refusal
 	if !errors.As(err, &r) {
 		r = c.refusalOf(p, err)
 	}
-	c.send(statusPacket(r.status, r.wait, p.listener))
+	c.answer(statusPacket(r.status, r.wait, p.listener))
 	if c.closeAfterAnswer {
 		c.close(closePolicy, "Ratelimited")
 	}
 }
 
 // ok answers that the command is done.
-func (c *conn) ok(p packet) { c.send(statusPacket(statusOK, 0, p.listener)) }
+func (c *conn) ok(p packet) { c.answer(statusPacket(statusOK, 0, p.listener)) }
 
 // valuePacket encodes a packet that answers with a value.
-func valuePacket(cmd string, val any, listener json.RawMessage) ([]byte, error) {
+func valuePacket(cmd string, val any, listener string) ([]byte, error) {
 	encoded, err := json.Marshal(val)
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package cl4
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -12,6 +13,7 @@ import (
 	"github.com/gorilla/websocket"
 	"golang.org/x/time/rate"
 
+	"meower/bus"
 	"meower/core"
 )
 
@@ -26,107 +28,123 @@ const (
 	closeTryLater       = websocket.CloseTryAgainLater
 	closeSessionRevoked = 3000
 	closeUnauthed       = 3001
+	closeBanned         = 3002
 	closeAccountDeleted = 3003
+	closeResumed        = 3004
 	closeSlow           = 3008
 )
 
-// timing is how long a connection waits for things.
-type timing struct {
-	ping    time.Duration // between two pings
-	pong    time.Duration // for a sign of life
-	write   time.Duration // for one packet to go out
-	auth    time.Duration // for authentication, where it is required
-	goodbye time.Duration // for the client's answer to a close
-}
+// errCutOff is why a write fails that would have waited for a client that has
+// been given up.
+var errCutOff = errors.New("cl4: connection cut off")
 
-var defaultTiming = timing{
-	ping:    25 * time.Second,
-	pong:    60 * time.Second,
-	write:   10 * time.Second,
-	auth:    60 * time.Second,
-	goodbye: 3 * time.Second,
-}
-
-// frameBuffers hold the frames while they are handled, so that idle connections
-// need none.
-var frameBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-
-// conn is one client. Its handler's goroutine reads and runs the commands, one
-// other goroutine writes; everyone else only queues.
+// conn is one client. A goroutine of its own reads and runs the commands; it is
+// written by whoever has claimed its writing side (write.go); everyone else only
+// queues.
 type conn struct {
 	server  *Server
 	ws      *websocket.Conn
+	wire    *wire
 	ctx     context.Context // of the commands; ends with the connection
 	cancel  context.CancelFunc
 	address string
 	who     atomic.Pointer[identity] // nil until authenticated
+	cut     atomic.Bool              // nobody waits for the client any more
+	alive   atomic.Int64             // the last sign of life, as time since the server was made
+	opened  time.Time
 
 	// The reader's own.
 	identified       bool
 	principal        *core.Principal
-	budget           *rate.Limiter // nil is no limit
+	budget           *rate.Limiter // nil until there is a command to count
 	refusals         int           // in a row
 	closeAfterAnswer bool
+	handshaken       atomic.Bool
 
-	wake chan struct{} // one slot: there is something to write
-	gone chan struct{} // closed when the reader has ended
-	done chan struct{} // closed when the writer has ended
+	// The hub's, under its lock.
+	topics        []string
+	subscriptions int // those of the topics that the client asked for
 
-	mu      sync.Mutex
-	queue   []outgoing
-	held    []outgoing // events that wait for ready
-	holding bool
-	bytes   int // of queue, held and the packet that is being written
-	closing *closeFrame
-	closed  bool // the close frame is out
+	// Of who writes.
+	written uint64 // bytes, since the handshake
+
+	mu       sync.Mutex
+	queue    []*frame
+	held     []*frame // events that wait for ready
+	holding  bool
+	bytes    int    // of queue, held and the frames that are being written
+	closing  *frame // the close frame, once it has been decided
+	closed   bool   // the close frame is out, or on its way
+	closedAt time.Time
+	ended    bool          // the reader has ended; nothing is queued any more
+	writing  bool          // the writing side has been claimed
+	broken   bool          // it cannot be written to
+	idle     chan struct{} // closed when the writing side is given back; nil while nobody waits
+	pinged   time.Time
+	recent   []sentEvent   // the events that the client may not have received
+	forgot   uint64        // the end of the last event that recent had no room for
+	missed   *bus.Position // before the first event that was dropped; nil where none was
 }
 
-func newConn(ctx context.Context, s *Server, ws *websocket.Conn, address string) *conn {
-	ctx, cancel := context.WithCancel(ctx)
-	c := &conn{
-		server:  s,
-		ws:      ws,
-		ctx:     ctx,
-		cancel:  cancel,
-		address: address,
-		wake:    make(chan struct{}, 1),
-		gone:    make(chan struct{}),
-		done:    make(chan struct{}),
-	}
-	if perSecond := s.commandsPerSecond; perSecond > 0 {
-		c.budget = rate.NewLimiter(rate.Limit(perSecond), burstFactor*perSecond)
-	}
+func newConn(s *Server, ws *websocket.Conn, w *wire, address string) *conn {
+	c := &conn{server: s, ws: ws, wire: w, address: address, opened: time.Now()}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.pinged = c.opened
+	c.live()
+	w.startKeeping(c.flush)
 	return c
 }
 
-// serve runs the connection until it has ended, the writer included.
+// live takes note of a sign of life.
+func (c *conn) live() { c.alive.Store(int64(time.Since(c.server.born))) }
+
+// serve runs the connection until it has ended.
 func (c *conn) serve() {
-	go c.write()
-	c.read()
-	close(c.gone)
-	c.cutOff() // a write under way waits for nobody
-	<-c.done
+	clean := c.read()
+	c.finish(clean)
 }
 
-// cutOff ends the connection without a word, and the command under way.
+// cutOff ends the connection without waiting for the client, and the command
+// under way. The socket is left to the reader to close, who wants to know first
+// what the client has received.
 func (c *conn) cutOff() {
+	c.cut.Store(true)
 	c.cancel()
-	_ = c.ws.Close() // there is nobody left to tell
+	_ = c.wire.Conn.SetDeadline(time.Unix(1, 0)) // a broken one has ended by itself
 }
+
+// incoming is what a frame is read with. Idle connections need none.
+type incoming struct {
+	buffer bytes.Buffer
+	limit  io.LimitedReader
+}
+
+var incomings = sync.Pool{New: func() any { return new(incoming) }}
 
 // read takes frames until the connection ends. Once it is being closed, frames
 // are read and dropped, so that the client's answer to the close is seen and
-// unread bytes do not reset the connection under the close frame.
-func (c *conn) read() {
-	c.extend()
+// unread bytes do not reset the connection under the close frame. It returns
+// true where the client has closed, so that nothing more comes.
+func (c *conn) read() (clean bool) {
 	c.ws.SetPongHandler(func(string) error {
-		c.extend()
+		c.live()
+		return nil
+	})
+	c.ws.SetPingHandler(func(data string) error {
+		c.mu.Lock()
+		c.enqueue(&frame{kind: websocket.PongMessage, data: []byte(data), at: time.Now()})
+		c.mu.Unlock()
+		return nil
+	})
+	c.ws.SetCloseHandler(func(code int, _ string) error {
+		c.close(code, "")
 		return nil
 	})
 	for {
 		kind, reader, err := c.ws.NextReader()
 		if err != nil {
-			return
+			var closed *websocket.CloseError
+			return errors.As(err, &closed)
 		}
 		if c.isClosing() {
 			continue
@@ -136,20 +154,24 @@ func (c *conn) read() {
 			continue
 		}
 		if !c.readFrame(reader) {
-			return
+			return false
 		}
 	}
 }
 
 // readFrame handles one text frame and returns false when the connection broke.
 func (c *conn) readFrame(reader io.Reader) bool {
-	buffer := frameBuffers.Get().(*bytes.Buffer)
-	buffer.Reset()
-	defer frameBuffers.Put(buffer)
-	if _, err := buffer.ReadFrom(io.LimitReader(reader, maxFrame+1)); err != nil {
+	in := incomings.Get().(*incoming)
+	in.buffer.Reset()
+	in.limit = io.LimitedReader{R: reader, N: maxFrame + 1}
+	defer func() {
+		in.limit.R = nil
+		incomings.Put(in)
+	}()
+	if _, err := in.buffer.ReadFrom(&in.limit); err != nil {
 		return false
 	}
-	frame := buffer.Bytes()
+	frame := in.buffer.Bytes()
 	switch {
 	case len(frame) > maxFrame:
 		c.close(closeTooBig, "")
@@ -161,86 +183,109 @@ func (c *conn) readFrame(reader io.Reader) bool {
 	return true
 }
 
-// extend gives the client time for its next sign of life, unless the connection
-// is being closed and has its last deadline.
-func (c *conn) extend() {
+// finish ends what the reader leaves behind: it takes the connection out of the
+// hub, lets out what can be let out, closes the socket, and keeps what the
+// client needs to go on elsewhere.
+func (c *conn) finish(clean bool) {
+	c.cancel()
+	departure, left := c.server.leave(c)
+	c.mu.Lock()
+	c.ended = true
+	c.mu.Unlock()
+	c.waitWritten()
+	c.flush()
+	c.waitWritten()
+	if missing := c.missing(left); missing != nil {
+		departure.From = *missing
+	} else {
+		departure = nil
+	}
+	half := c.closeWrite()
+	c.server.keep(c, departure)
+	if half && !clean {
+		c.linger()
+	}
+	_ = c.ws.Close() // there is nobody left to tell
+}
+
+// closeWrite tells the client that nothing more comes.
+func (c *conn) closeWrite() bool {
+	half, ok := c.wire.Conn.(interface{ CloseWrite() error })
+	return ok && !c.cut.Load() && half.CloseWrite() == nil
+}
+
+// linger reads on until the client has closed, too, for a moment at most. To
+// close before, with unread bytes, would reset the connection under the close
+// frame.
+func (c *conn) linger() {
+	if c.wire.Conn.SetReadDeadline(time.Now().Add(c.server.timing.goodbye)) != nil || c.cut.Load() {
+		return
+	}
+	const enough = 1 << 20
+	_, _ = io.CopyN(io.Discard, c.wire.Conn, enough) // ends with the connection, or the deadline
+}
+
+// remember keeps the events that were just written until the client has them. It
+// needs the lock.
+func (c *conn) remember(events []sentEvent) {
+	const room, most = 64, 4096
+	if len(c.recent)+len(events) > max(room, cap(c.recent)) {
+		c.forgetReceived()
+	}
+	c.recent = append(c.recent, events...)
+	if excess := len(c.recent) - most; excess > 0 {
+		c.forgot = c.recent[excess-1].end
+		c.recent = append(c.recent[:0], c.recent[excess:]...)
+	}
+}
+
+// forgetReceived forgets the events that the client's system has acknowledged.
+// Only who writes calls it; it needs the lock.
+func (c *conn) forgetReceived() {
+	received := c.received()
+	kept := c.recent[:0]
+	for _, e := range c.recent {
+		if e.end > received {
+			kept = append(kept, e)
+		}
+	}
+	c.recent = kept
+	if len(kept) == 0 {
+		c.recent = nil
+	}
+}
+
+// received returns how many bytes have reached the client's system.
+func (c *conn) received() uint64 {
+	waiting, known := c.wire.unacknowledged()
+	if !known || waiting < 0 {
+		return c.written
+	}
+	return c.written - min(c.written, uint64(waiting))
+}
+
+// missing returns the position from which the client has to hear again: before
+// the first event that has not reached it, or else where it left. nil where that
+// is not known. It is called when nobody writes any more.
+func (c *conn) missing(left *bus.Position) *bus.Position {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.closed {
-		_ = c.ws.SetReadDeadline(time.Now().Add(c.server.timing.pong)) // a broken one fails the next read
+	received := c.received()
+	if c.forgot > received {
+		return nil
 	}
-}
-
-// write sends what is queued until the reader has ended or the close frame is
-// out.
-func (c *conn) write() {
-	defer close(c.done)
-	ping := time.NewTicker(c.server.timing.ping)
-	defer ping.Stop()
-	var unauthenticated <-chan time.Time
-	if c.server.requireAuth {
-		timer := time.NewTimer(c.server.timing.auth)
-		defer timer.Stop()
-		unauthenticated = timer.C
-	}
-	for {
-		select {
-		case <-c.wake:
-			if !c.flush() {
-				return
-			}
-		case now := <-ping.C:
-			if err := c.ws.WriteControl(websocket.PingMessage, nil, now.Add(c.server.timing.write)); err != nil {
-				_ = c.ws.Close() // ends the reader
-				return
-			}
-		case <-unauthenticated:
-			if c.who.Load() == nil {
-				c.close(closeUnauthed, "Unauthenticated")
-			}
-		case <-c.gone:
-			return
+	for _, e := range c.recent {
+		if e.end > received {
+			return e.prior
 		}
 	}
-}
-
-// flush writes all that is queued and, where the connection is to be closed, the
-// close frame. It returns false when nothing more can be written.
-func (c *conn) flush() bool {
-	for {
-		item, ok, end := c.next()
-		if end != nil {
-			c.sayGoodbye(end)
-			return false
+	for _, f := range c.queue {
+		if f.prior != nil {
+			return f.prior
 		}
-		if !ok {
-			return true
-		}
-		_ = c.ws.SetWriteDeadline(time.Now().Add(c.server.timing.write)) // never fails
-		var err error
-		if item.prepared != nil {
-			err = c.ws.WritePreparedMessage(item.prepared)
-		} else {
-			err = c.ws.WriteMessage(websocket.TextMessage, item.data)
-		}
-		if err != nil {
-			_ = c.ws.Close() // ends the reader
-			return false
-		}
-		c.sent(item)
 	}
-}
-
-// sayGoodbye sends the close frame and gives the client a moment to answer it.
-func (c *conn) sayGoodbye(end *closeFrame) {
-	now := time.Now()
-	message := websocket.FormatCloseMessage(end.code, end.reason)
-	err := c.ws.WriteControl(websocket.CloseMessage, message, now.Add(c.server.timing.write))
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.closed = true
-	_ = c.ws.SetReadDeadline(now.Add(c.server.timing.goodbye)) // a broken one fails the next read
-	if err != nil {
-		_ = c.ws.Close() // ends the reader
+	if c.missed != nil {
+		return c.missed
 	}
+	return left
 }

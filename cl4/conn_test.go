@@ -37,7 +37,7 @@ func (c *client) expectEmptyAfterShutdown(w *world) {
 	c.expectClose(closeRestart)
 	must(c.t, <-ended)
 	h := w.server.hub
-	if n := len(h.conns.members) + len(h.addresses) + len(h.users) + len(h.topics) + len(h.of); n != 0 {
+	if n := len(h.conns.members) + len(h.addresses) + len(h.topics) + len(w.server.resumes.open) + len(w.server.resumes.waits); n != 0 {
 		c.t.Fatalf("the hub keeps %+v", h)
 	}
 }
@@ -81,7 +81,7 @@ func TestSlowConsumer(t *testing.T) {
 	slow.subscribe(subscribeNewPosts)
 	quick.subscribe(subscribeNewPosts)
 
-	behind := w.server.hub.userConns(alice.id)[0]
+	behind := w.server.hub.in(topicMe + alice.id)[0]
 	value := `"` + strings.Repeat("x", 64<<10) + `"`
 	for i := 0; !behind.isClosing(); i++ {
 		if i == 1000 {
@@ -183,20 +183,18 @@ func TestOtherPaths(t *testing.T) {
 // TestHeldEvents: events of the time while ready is assembled come
 // after it.
 func TestHeldEvents(t *testing.T) {
-	c := &conn{wake: make(chan struct{}, 1)}
+	c := &conn{wire: &wire{}}
 	c.hold()
-	c.deliver(nil, 10)
-	c.send([]byte("ready"))
+	c.deliver(&frame{data: make([]byte, 10)})
+	c.answer([]byte("ready"))
 	c.release(true)
-	first, _, _ := c.next()
-	second, _, _ := c.next()
-	if string(first.data) != "ready" || second.size != 10 || c.bytes != 15 {
-		t.Fatalf("got %q, then %d bytes; %d queued", first.data, second.size, c.bytes)
+	if len(c.queue) != 2 || string(c.queue[0].data) != "ready" || len(c.queue[1].data) != 10 || c.bytes != 15 {
+		t.Fatalf("queued %v, %d bytes", c.queue, c.bytes)
 	}
 	c.hold()
-	c.deliver(nil, maxQueued+1)
+	c.deliver(&frame{data: make([]byte, maxQueued+1)})
 	c.release(true)
-	if c.closing == nil || c.closing.code != closeSlow || len(c.queue) != 0 {
+	if c.closing == nil || len(c.queue) != 0 {
 		t.Fatal("held events have no bound")
 	}
 }

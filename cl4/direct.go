@@ -2,6 +2,7 @@ package cl4
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 )
 
@@ -11,7 +12,7 @@ func direct(ctx context.Context, c *conn, p packet) error {
 	if strings.HasPrefix(id, "@") {
 		return refuse(statusNotFound) // core would take it for a name
 	}
-	if err := c.server.core.Direct(ctx, c.principal, id, p.keys["val"]); err != nil {
+	if err := c.server.core.Direct(ctx, c.principal, id, json.RawMessage(p.get("val").Raw)); err != nil {
 		return err
 	}
 	c.ok(p)

@@ -3,24 +3,68 @@ package cl4
 import (
 	"encoding/json"
 	"log/slog"
+	"time"
 
 	"github.com/gorilla/websocket"
 
 	"meower/bus"
 	"meower/core"
+	"meower/store"
 )
 
-// routes say who gets an event. It is filled once and only read after.
-var routes = map[string]func(*Server, bus.Event){
-	core.EventUserUpdated:         (*Server).userUpdated,
-	core.EventSessionCreated:      (*Server).toUser,
-	core.EventSessionUpdated:      (*Server).toUser,
-	core.EventSessionDeleted:      (*Server).sessionDeleted,
-	core.EventRelationshipUpdated: (*Server).relationshipUpdated,
-	core.EventPostCreated:         (*Server).postCreated,
-	core.EventPostUpdated:         (*Server).toPost,
-	core.EventPostDeleted:         (*Server).toPost,
-	core.EventDirect:              (*Server).directed,
+// route says what becomes of an event.
+type route struct {
+	// deliveries are the packets about it and who gets them.
+	deliveries func(*Server, bus.Event) []delivery
+	// then changes what connections are told from now on, or ends them. nil is
+	// nothing.
+	then func(*Server, bus.Event)
+}
+
+// delivery is one packet for the connections in a topic.
+type delivery struct {
+	topic string
+	// admits says who of them gets it; nil is all.
+	admits func(*identity) bool
+	packet func() []byte
+}
+
+// routes are the events of clients by name. It is filled once and only read
+// after.
+var routes = map[string]route{
+	core.EventUserUpdated:          {(*Server).userUpdated, (*Server).userGone},
+	core.EventSyncUpdated:          {deliveries: toUser},
+	core.EventSessionCreated:       {deliveries: toUser},
+	core.EventSessionUpdated:       {deliveries: toUser},
+	core.EventSessionDeleted:       {toUser, (*Server).sessionGone},
+	core.EventNotificationCount:    {deliveries: toUser},
+	core.EventInfractionCreated:    {toUser, (*Server).banned},
+	core.EventInfractionUpdated:    {toUser, (*Server).banned},
+	core.EventInfractionDeleted:    {deliveries: toUser},
+	core.EventRelationshipUpdated:  {toUser, (*Server).relationshipChanged},
+	core.EventPostStatusUpdated:    {deliveries: toUser},
+	core.EventCommentStatusUpdated: {deliveries: toUser},
+	core.EventPostCreated:          {deliveries: postCreated},
+	core.EventPostUpdated:          {deliveries: toPost},
+	core.EventPostDeleted:          {deliveries: toPost},
+	core.EventCommentCreated:       {deliveries: toComments},
+	core.EventCommentUpdated:       {deliveries: toComments},
+	core.EventCommentDeleted:       {deliveries: toComments},
+	core.EventChatCreated:          {toUser, (*Server).chatJoined},
+	core.EventChatDeleted:          {toUser, (*Server).chatLeft},
+	core.EventChatUpdated:          {deliveries: toChat},
+	core.EventTypingStart:          {deliveries: toChat},
+	core.EventMessageCreated:       {deliveries: toChat},
+	core.EventMessageUpdated:       {deliveries: toChat},
+	core.EventMessageDeleted:       {deliveries: toChat},
+	core.EventDirect:               {deliveries: directed},
+}
+
+// internals are the events between the websocket servers of all nodes. It is
+// filled once and only read after.
+var internals = map[string]func(*Server, bus.Event){
+	eventSocketClaimed:  (*Server).socketClaimed,
+	eventSocketReleased: (*Server).socketReleased,
 }
 
 // privateUserFields are what only the user themselves hears of.
@@ -28,13 +72,80 @@ var privateUserFields = []string{"flags", "admin", "bot_session", "redirect_to",
 
 // onEvent is the bus's handler. It never blocks: connections have queues.
 func (s *Server) onEvent(e bus.Event) {
-	if route := routes[e.Name]; route != nil {
-		route(s, e)
+	if internal := internals[e.Name]; internal != nil {
+		internal(s, e)
+		return
+	}
+	route, known := routes[e.Name]
+	if !known {
+		return
+	}
+	for _, d := range route.deliveries(s, e) {
+		s.fanOut(d, e)
+	}
+	if route.then != nil {
+		route.then(s, e)
 	}
 }
 
-// eventFrame is {"cmd":name,"val":value} without encoding the value again.
-func eventFrame(name string, value []byte) []byte {
+// fanOut queues a packet for many. It is encoded once, whatever their number,
+// and not at all where there is nobody.
+func (s *Server) fanOut(d delivery, e bus.Event) {
+	conns := s.hub.in(d.topic)
+	if len(conns) == 0 {
+		return
+	}
+	f, err := sharedFrame(d.packet())
+	if err != nil {
+		s.log.Error("event cannot be prepared", slog.String("event", e.Name), slog.Any("error", err))
+		return
+	}
+	if e.Prior != (bus.Position{}) {
+		prior := e.Prior
+		f.prior = &prior
+	}
+	claimed := make([]*conn, 0, len(conns))
+	for _, c := range conns {
+		if d.admits != nil {
+			if who := c.who.Load(); who == nil || !d.admits(who) {
+				continue
+			}
+		}
+		if c.deliver(f) {
+			claimed = append(claimed, c)
+		}
+	}
+	s.writers.add(claimed...)
+}
+
+// sharedFrame makes a frame for many connections.
+func sharedFrame(packet []byte) (*frame, error) {
+	prepared, err := websocket.NewPreparedMessage(websocket.TextMessage, packet)
+	if err != nil {
+		return nil, err
+	}
+	return &frame{kind: websocket.TextMessage, data: packet, prepared: prepared, at: time.Now()}, nil
+}
+
+// onGap tells everyone to read again, since events may have been lost on their
+// way to this node.
+func (s *Server) onGap() {
+	f, err := sharedFrame([]byte(resyncPacket))
+	if err != nil {
+		s.log.Error("event cannot be prepared", slog.Any("error", err))
+		return
+	}
+	var claimed []*conn
+	for _, c := range s.hub.all() {
+		if c.who.Load() != nil && c.deliver(f) {
+			claimed = append(claimed, c)
+		}
+	}
+	s.writers.add(claimed...)
+}
+
+// eventPacket is {"cmd":name,"val":value} without encoding the value again.
+func eventPacket(name string, value []byte) []byte {
 	b := make([]byte, 0, len(name)+len(value)+24)
 	b = append(b, `{"cmd":"`...)
 	b = append(b, name...)
@@ -43,132 +154,173 @@ func eventFrame(name string, value []byte) []byte {
 	return append(b, '}')
 }
 
-// fanOut sends one frame to many. It is prepared once, whatever their number.
-func (s *Server) fanOut(to []*conn, frame []byte) {
-	if len(to) == 0 {
-		return
-	}
-	prepared, err := websocket.NewPreparedMessage(websocket.TextMessage, frame)
-	if err != nil {
-		s.log.Error("event cannot be prepared", slog.Any("error", err))
-		return
-	}
-	for _, c := range to {
-		c.deliver(prepared, len(frame))
-	}
+// plain is a delivery of the event as it is.
+func plain(topic string, e bus.Event) []delivery {
+	return []delivery{{topic: topic, packet: func() []byte { return eventPacket(e.Name, e.Value) }}}
 }
 
-func (s *Server) toUser(e bus.Event) {
-	if to := s.hub.userConns(e.Whom); len(to) > 0 {
-		s.fanOut(to, eventFrame(e.Name, e.Value))
-	}
-}
+func toUser(_ *Server, e bus.Event) []delivery { return plain(topicMe+e.Whom, e) }
 
-func (s *Server) toPost(e bus.Event) {
-	if to := s.hub.subscribers("posts/" + e.Whom); len(to) > 0 {
-		s.fanOut(to, eventFrame(e.Name, e.Value))
-	}
-}
+func toPost(_ *Server, e bus.Event) []delivery { return plain("posts/"+e.Whom, e) }
+
+func toComments(_ *Server, e bus.Event) []delivery { return plain("comments/"+e.Whom, e) }
+
+func toChat(_ *Server, e bus.Event) []delivery { return plain(topicChats+e.Whom, e) }
 
 // postCreated goes to those who want new posts, but not between users of whom
 // one blocks the other.
-func (s *Server) postCreated(e bus.Event) {
-	subscribers := s.hub.subscribers(topicNewPosts)
-	to := make([]*conn, 0, len(subscribers))
-	for _, c := range subscribers {
-		if who := c.who.Load(); who != nil && !who.hides(e.Whom) {
-			to = append(to, c)
-		}
-	}
-	if len(to) > 0 {
-		s.fanOut(to, eventFrame(e.Name, e.Value))
-	}
+func postCreated(_ *Server, e bus.Event) []delivery {
+	deliveries := plain(topicNewPosts, e)
+	deliveries[0].admits = func(who *identity) bool { return !who.hides(e.Whom) }
+	return deliveries
 }
 
 // directed carries val and origin at the root, as the event's value has them.
-func (s *Server) directed(e bus.Event) {
-	if to := s.hub.userConns(e.Whom); len(to) > 0 && len(e.Value) > 2 {
-		s.fanOut(to, append([]byte(`{"cmd":"direct",`), e.Value[1:]...))
+func directed(s *Server, e bus.Event) []delivery {
+	var direct core.DirectEvent
+	if !s.read(e, &direct) || direct.Value == nil {
+		return nil
+	}
+	return []delivery{{
+		topic:  topicMe + e.Whom,
+		admits: func(who *identity) bool { return !who.hides(direct.Origin.ID) },
+		packet: func() []byte { return append([]byte(`{"cmd":"direct",`), e.Value[1:]...) },
+	}}
+}
+
+// userUpdated tells the user everything and their subscribers what is public.
+func (s *Server) userUpdated(e bus.Event) []delivery {
+	var fields map[string]json.RawMessage
+	if !s.read(e, &fields) {
+		return nil
+	}
+	deliveries := plain(topicMe+e.Whom, e)
+	if isDeleted(fields) {
+		fields = map[string]json.RawMessage{"id": fields["id"], "deleted": fields["deleted"]}
+	}
+	for _, private := range privateUserFields {
+		delete(fields, private)
+	}
+	public, err := json.Marshal(fields)
+	if err != nil || len(fields) < 2 {
+		return deliveries // nothing but the id is left
+	}
+	return append(deliveries, delivery{
+		topic:  "users/" + e.Whom,
+		admits: func(who *identity) bool { return who.userID != e.Whom }, // who has been told more
+		packet: func() []byte { return eventPacket(e.Name, public) },
+	})
+}
+
+func isDeleted(user map[string]json.RawMessage) bool { return string(user["deleted"]) == "true" }
+
+// userGone ends what a deleted user had, and keeps the others' names up to date.
+func (s *Server) userGone(e bus.Event) {
+	var fields map[string]json.RawMessage
+	if !s.read(e, &fields) {
+		return
+	}
+	var name string
+	if json.Unmarshal(fields["username"], &name) == nil && name != "" {
+		for _, c := range s.hub.in(topicMe + e.Whom) {
+			if who := c.who.Load(); who != nil {
+				who.username.Store(&name)
+			}
+		}
+	}
+	if isDeleted(fields) {
+		s.hub.dropTopic("users/" + e.Whom)
+		s.closeUser(e.Whom, closeAccountDeleted, "Account deleted")
 	}
 }
 
-// sessionDeleted tells all connections of the user and then closes those of the
-// session, and no others.
-func (s *Server) sessionDeleted(e bus.Event) {
-	s.toUser(e)
+// closeUser closes all connections of a user.
+func (s *Server) closeUser(id string, code int, reason string) {
+	for _, c := range s.hub.in(topicMe + id) {
+		c.close(code, reason)
+	}
+}
+
+// sessionGone closes the connections of the session, and no others.
+func (s *Server) sessionGone(e bus.Event) {
 	var session struct {
 		ID string `json:"id"`
 	}
 	if !s.read(e, &session) || session.ID == "" {
 		return
 	}
-	for _, c := range s.hub.userConns(e.Whom) {
+	for _, c := range s.hub.in(topicMe + e.Whom) {
 		if who := c.who.Load(); who != nil && who.sessionID == session.ID {
 			c.close(closeSessionRevoked, "Session revoked")
 		}
 	}
 }
 
-// relationshipUpdated also changes what both users' connections get of each
-// other from now on.
-func (s *Server) relationshipUpdated(e bus.Event) {
+// banned closes all connections of a user who has been banned.
+func (s *Server) banned(e bus.Event) {
+	var infraction struct {
+		Action  int    `json:"action"`
+		Status  int    `json:"status"`
+		Expires *int64 `json:"expires"`
+	}
+	if !s.read(e, &infraction) || infraction.Action != store.ActionBan || infraction.Status == store.InfractionOverturned {
+		return
+	}
+	if infraction.Expires == nil || time.Unix(*infraction.Expires, 0).After(time.Now()) {
+		s.closeUser(e.Whom, closeBanned, "Banned")
+	}
+}
+
+// relationshipChanged changes what both users' connections get of each other.
+func (s *Server) relationshipChanged(e bus.Event) {
 	var relationship struct {
 		ID      string `json:"id"`
 		Blocked *bool  `json:"blocked"`
 	}
-	if s.read(e, &relationship) && relationship.Blocked != nil {
-		for _, c := range s.hub.userConns(e.Whom) {
-			if who := c.who.Load(); who != nil {
-				who.setBlocked(relationship.ID, *relationship.Blocked)
-			}
-		}
-		for _, c := range s.hub.userConns(relationship.ID) {
-			if who := c.who.Load(); who != nil {
-				who.setBlockedBy(e.Whom, *relationship.Blocked)
-			}
-		}
-	}
-	s.toUser(e)
-}
-
-// userUpdated tells the user everything and their subscribers what is public.
-func (s *Server) userUpdated(e bus.Event) {
-	var fields map[string]json.RawMessage
-	if !s.read(e, &fields) {
+	if !s.read(e, &relationship) || relationship.Blocked == nil {
 		return
 	}
-	if name := (packet{keys: fields}).text("username"); name != "" {
-		s.hub.rename(e.Whom, name)
+	for _, c := range s.hub.in(topicMe + e.Whom) {
+		if who := c.who.Load(); who != nil {
+			who.setBlocked(relationship.ID, *relationship.Blocked)
+		}
 	}
-	s.toUser(e)
-	deleted := string(fields["deleted"]) == "true"
-	if deleted {
-		fields = map[string]json.RawMessage{"id": fields["id"], "deleted": fields["deleted"]}
-	}
-	for _, private := range privateUserFields {
-		delete(fields, private)
-	}
-	if public, err := json.Marshal(fields); err == nil && len(fields) > 1 {
-		s.fanOut(s.others(e.Whom), eventFrame(e.Name, public))
-	}
-	if deleted {
-		s.hub.dropTopic("users/" + e.Whom)
-		for _, c := range s.hub.userConns(e.Whom) {
-			c.close(closeAccountDeleted, "Account deleted")
+	for _, c := range s.hub.in(topicMe + relationship.ID) {
+		if who := c.who.Load(); who != nil {
+			who.setBlockedBy(e.Whom, *relationship.Blocked)
 		}
 	}
 }
 
-// others returns a user's subscribers but for the user, who has been told more.
-func (s *Server) others(userID string) []*conn {
-	subscribers := s.hub.subscribers("users/" + userID)
-	to := make([]*conn, 0, len(subscribers))
-	for _, c := range subscribers {
-		if who := c.who.Load(); who != nil && who.userID != userID {
-			to = append(to, c)
+func (s *Server) chatJoined(e bus.Event) { s.setMember(e, true) }
+
+func (s *Server) chatLeft(e bus.Event) { s.setMember(e, false) }
+
+// setMember has a user's connections hear of a chat from now on, or no more.
+func (s *Server) setMember(e bus.Event, in bool) {
+	chat, ok := s.chatOf(e)
+	if !ok {
+		return
+	}
+	for _, c := range s.hub.in(topicMe + e.Whom) {
+		who := c.who.Load()
+		switch {
+		case who == nil || !who.setMember(chat, in):
+		case in:
+			s.hub.join(c, topicChats+chat)
+		default:
+			s.hub.part(c, topicChats+chat)
 		}
 	}
-	return to
+}
+
+// chatOf returns the id of the chat that an event is about.
+func (s *Server) chatOf(e bus.Event) (id string, ok bool) {
+	var chat struct {
+		ID string `json:"id"`
+	}
+	ok = s.read(e, &chat) && chat.ID != ""
+	return chat.ID, ok
 }
 
 // read decodes an event's value. Another node may run another version, so what

@@ -3,6 +3,7 @@ package cl4
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -128,7 +129,7 @@ func TestUserUpdated(t *testing.T) {
 	w.publish(core.EventUserUpdated, alice.id, `{"id":"`+alice.id+`","deleted":true,"quote":"x"}`)
 	own.expectClose(closeAccountDeleted)
 	other.expect(`{"cmd":"user_updated","val":{"deleted":true,"id":"` + alice.id + `"}}`)
-	if left := w.server.hub.subscribers("users/" + alice.id); len(left) != 0 {
+	if left := w.server.hub.in("users/" + alice.id); len(left) != 0 {
 		t.Fatalf("%d still subscribed", len(left))
 	}
 }
@@ -146,17 +147,27 @@ func TestUnreadableEvents(t *testing.T) {
 
 // TestIdentityLearns: what an event says while the store is read outranks it.
 func TestIdentityLearns(t *testing.T) {
-	who := newIdentity(&core.Principal{})
+	who := newIdentity(&core.Principal{}, "")
 	who.setBlocked("1", false)
 	who.setBlockedBy("2", true)
-	who.learn([]string{"1", "3"}, []string{"4"})
+	if who.setMember("7", false) || who.setMember("8", true) {
+		t.Error("the hub is to hear of chats before they have been read")
+	}
+	chats := who.learn([]string{"1", "3"}, []string{"4"}, []string{"6", "7"})
+	slices.Sort(chats)
+	if !slices.Equal(chats, []string{"6", "8"}) {
+		t.Errorf("in chats %v", chats)
+	}
+	if !who.setMember("7", true) {
+		t.Error("the hub is not to hear of a chat")
+	}
 	for id, want := range map[string]bool{"1": false, "2": true, "3": true, "4": true, "5": false} {
 		if got := who.hides(id); got != want {
 			t.Errorf("hides %s: %t", id, got)
 		}
 	}
 	who.setBlocked("3", false)
-	if who.hides("3") || len(who.blocked) != 0 {
+	if who.hides("3") || len(who.blocked.ids) != 0 {
 		t.Errorf("%v is left", who.blocked)
 	}
 }

@@ -22,7 +22,7 @@ func handshake(_ context.Context, c *conn, p packet) error {
 		if err != nil {
 			return err
 		}
-		c.send(frame)
+		c.answer(frame)
 	}
 	users := []listedUser{}
 	if c.server.userList {
@@ -33,7 +33,7 @@ func handshake(_ context.Context, c *conn, p packet) error {
 		return err
 	}
 	list := append([]byte(`{"cmd":"ulist","mode":"set","val":`), encoded...)
-	c.send(finish(append(list, `,"rooms":"default"`...), p.listener))
+	c.answer(finish(append(list, `,"rooms":"default"`...), p.listener))
 	c.ok(p)
 	return nil
 }

@@ -1,6 +1,18 @@
 package cl4
 
-import "sync"
+import (
+	"slices"
+	"strings"
+	"sync"
+)
+
+// Topics are what connections get events about. Clients subscribe to those of
+// subscribe.go; "me/" and the user's id, and "chats/" and a chat's id, come with
+// authentication.
+const (
+	topicMe    = "me/"
+	topicChats = "chats/"
+)
 
 // hub knows which connections get what. It is safe for concurrent use; nothing
 // is sent while its lock is held.
@@ -8,61 +20,73 @@ type hub struct {
 	mu        sync.Mutex
 	conns     set
 	addresses map[string]int
-	users     map[string]*account
 	topics    map[string]*set
-	// of holds each connection's topics, so that all can be removed with it.
-	of map[*conn]map[string]struct{}
 }
 
-// account is a user with at least one connection.
-type account struct {
-	set
-	username string
-}
-
-// listedUser is a user in a list of users.
-type listedUser struct {
-	ID       string `json:"id"`
-	Username string `json:"username"`
-}
-
-// set is a set of connections with a snapshot that is made anew only when the
-// set has changed.
+// set is a set of connections. Its members may be handed out and read without
+// the lock, since they are replaced rather than changed where someone may be
+// reading them.
 type set struct {
-	members  map[*conn]struct{}
-	snapshot []*conn // nil when out of date; never changed once made
+	members []*conn
+	index   map[*conn]int // where each is; nil while a look at all is quicker
+	lent    bool
 }
 
-func (s *set) add(c *conn) {
-	if s.members == nil {
-		s.members = map[*conn]struct{}{}
+// indexed is from how many members on a set has an index.
+const indexed = 32
+
+func (s *set) find(c *conn) int {
+	if s.index == nil {
+		return slices.Index(s.members, c)
 	}
-	s.members[c] = struct{}{}
-	s.snapshot = nil
+	if i, ok := s.index[c]; ok {
+		return i
+	}
+	return -1
 }
 
+// add adds a connection that is not in the set. Behind the end of a list that
+// has been lent nobody reads.
+func (s *set) add(c *conn) {
+	s.members = append(s.members, c)
+	switch n := len(s.members); {
+	case s.index != nil:
+		s.index[c] = n - 1
+	case n == indexed:
+		s.index = make(map[*conn]int, 2*indexed)
+		for i, member := range s.members {
+			s.index[member] = i
+		}
+	}
+}
+
+// remove removes a connection, if it is there.
 func (s *set) remove(c *conn) {
-	delete(s.members, c)
-	s.snapshot = nil
+	i := s.find(c)
+	if i < 0 {
+		return
+	}
+	if s.lent {
+		s.members = slices.Clone(s.members)
+		s.lent = false
+	}
+	last := len(s.members) - 1
+	moved := s.members[last]
+	s.members[i], s.members[last] = moved, nil
+	s.members = s.members[:last]
+	if s.index != nil {
+		s.index[moved] = i
+		delete(s.index, c)
+	}
 }
 
 func (s *set) list() []*conn {
-	if s.snapshot == nil && len(s.members) > 0 {
-		s.snapshot = make([]*conn, 0, len(s.members))
-		for c := range s.members {
-			s.snapshot = append(s.snapshot, c)
-		}
-	}
-	return s.snapshot
+	s.lent = true
+	return s.members[:len(s.members):len(s.members)]
 }
 
 func newHub() *hub {
-	return &hub{
-		addresses: map[string]int{},
-		users:     map[string]*account{},
-		topics:    map[string]*set{},
-		of:        map[*conn]map[string]struct{}{},
-	}
+	return &hub{addresses: map[string]int{}, topics: map[string]*set{}}
 }
 
 // add takes a new connection in. It returns false where its address has limit
@@ -83,17 +107,17 @@ func (h *hub) add(c *conn, limit int) bool {
 func (h *hub) remove(c *conn) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if _, known := h.conns.members[c]; !known {
+	if h.conns.find(c) < 0 {
 		return
 	}
 	h.conns.remove(c)
 	if h.addresses[c.address]--; h.addresses[c.address] == 0 {
 		delete(h.addresses, c.address)
 	}
-	h.forgetUser(c)
-	for topic := range h.of[c] {
+	for _, topic := range c.topics {
 		h.drop(c, topic)
 	}
+	c.topics, c.subscriptions = nil, 0
 }
 
 // register makes the connection one of who's. It returns false where they have
@@ -101,16 +125,11 @@ func (h *hub) remove(c *conn) {
 func (h *hub) register(c *conn, who *identity, limit int) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	a := h.users[who.userID]
-	if a == nil {
-		a = &account{}
-		h.users[who.userID] = a
-	}
-	if limit > 0 && len(a.members) >= limit {
+	topic := topicMe + who.userID
+	if mine := h.topics[topic]; limit > 0 && mine != nil && len(mine.members) >= limit {
 		return false
 	}
-	a.username = who.username
-	a.add(c)
+	h.enter(c, topic)
 	c.who.Store(who)
 	return true
 }
@@ -119,19 +138,27 @@ func (h *hub) register(c *conn, who *identity, limit int) bool {
 func (h *hub) unregister(c *conn) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.forgetUser(c)
+	for _, topic := range c.topics {
+		h.drop(c, topic)
+	}
+	c.topics, c.subscriptions = nil, 0
+	c.who.Store(nil)
 }
 
-func (h *hub) forgetUser(c *conn) {
-	who := c.who.Swap(nil)
-	if who == nil {
-		return
+// join adds a topic that comes with authentication; one that is there stays.
+func (h *hub) join(c *conn, topic string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if c.who.Load() != nil && !slices.Contains(c.topics, topic) {
+		h.enter(c, topic)
 	}
-	a := h.users[who.userID]
-	a.remove(c)
-	if len(a.members) == 0 {
-		delete(h.users, who.userID)
-	}
+}
+
+// part undoes join.
+func (h *hub) part(c *conn, topic string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.leave(c, topic)
 }
 
 // subscribe adds a subscription; one that exists stays one. It returns false
@@ -139,22 +166,14 @@ func (h *hub) forgetUser(c *conn) {
 func (h *hub) subscribe(c *conn, topic string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	mine := h.of[c]
-	if _, subscribed := mine[topic]; subscribed {
+	if slices.Contains(c.topics, topic) {
 		return true
 	}
-	if len(mine) >= maxSubscriptions {
+	if c.subscriptions >= maxSubscriptions {
 		return false
 	}
-	if mine == nil {
-		mine = map[string]struct{}{}
-		h.of[c] = mine
-	}
-	mine[topic] = struct{}{}
-	if h.topics[topic] == nil {
-		h.topics[topic] = &set{}
-	}
-	h.topics[topic].add(c)
+	c.subscriptions++
+	h.enter(c, topic)
 	return true
 }
 
@@ -162,8 +181,8 @@ func (h *hub) subscribe(c *conn, topic string) bool {
 func (h *hub) unsubscribe(c *conn, topic string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if _, subscribed := h.of[c][topic]; subscribed {
-		h.drop(c, topic)
+	if h.leave(c, topic) {
+		c.subscriptions--
 	}
 }
 
@@ -173,20 +192,48 @@ func (h *hub) dropTopic(topic string) {
 	defer h.mu.Unlock()
 	if s := h.topics[topic]; s != nil {
 		for _, c := range s.list() {
-			h.drop(c, topic)
+			h.leave(c, topic)
+			c.subscriptions--
 		}
 	}
 }
 
+// topicsOf returns a connection's topics.
+func (h *hub) topicsOf(c *conn) []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(c.topics)
+}
+
+// enter needs the lock. The connection is not in the topic yet.
+func (h *hub) enter(c *conn, topic string) {
+	s := h.topics[topic]
+	if s == nil {
+		s = &set{}
+		h.topics[topic] = s
+	}
+	s.add(c)
+	c.topics = append(c.topics, topic)
+}
+
+// leave needs the lock. It returns false where the connection is not in the
+// topic.
+func (h *hub) leave(c *conn, topic string) bool {
+	i := slices.Index(c.topics, topic)
+	if i < 0 {
+		return false
+	}
+	c.topics = slices.Delete(c.topics, i, i+1)
+	h.drop(c, topic)
+	return true
+}
+
+// drop needs the lock. It leaves the connection's own list alone.
 func (h *hub) drop(c *conn, topic string) {
 	s := h.topics[topic]
 	s.remove(c)
 	if len(s.members) == 0 {
 		delete(h.topics, topic)
-	}
-	delete(h.of[c], topic)
-	if len(h.of[c]) == 0 {
-		delete(h.of, c)
 	}
 }
 
@@ -197,18 +244,8 @@ func (h *hub) all() []*conn {
 	return h.conns.list()
 }
 
-// userConns returns a user's connections.
-func (h *hub) userConns(userID string) []*conn {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if a := h.users[userID]; a != nil {
-		return a.list()
-	}
-	return nil
-}
-
-// subscribers returns the connections that are subscribed to a topic.
-func (h *hub) subscribers(topic string) []*conn {
+// in returns the connections that are in a topic.
+func (h *hub) in(topic string) []*conn {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if s := h.topics[topic]; s != nil {
@@ -217,25 +254,21 @@ func (h *hub) subscribers(topic string) []*conn {
 	return nil
 }
 
-// rename records a user's new name.
-func (h *hub) rename(userID, username string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if a := h.users[userID]; a != nil {
-		a.username = username
-	}
+// listedUser is a user in a list of users.
+type listedUser struct {
+	ID       string `json:"id"`
+	Username string `json:"username"`
 }
 
-// userList returns up to limit users who are connected to this node.
+// userList returns the users who are connected, at most limit.
 func (h *hub) userList(limit int) []listedUser {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	list := make([]listedUser, 0, min(limit, len(h.users)))
-	for id, a := range h.users {
-		if len(list) == limit {
-			break
+	list := []listedUser{}
+	for topic, s := range h.topics {
+		if id, ok := strings.CutPrefix(topic, topicMe); ok && len(list) < limit {
+			list = append(list, listedUser{ID: id, Username: *s.members[0].who.Load().username.Load()})
 		}
-		list = append(list, listedUser{ID: id, Username: a.username})
 	}
 	return list
 }

@@ -1,8 +1,8 @@
 package cl4
 
 import (
-	"maps"
 	"sync"
+	"sync/atomic"
 
 	"meower/core"
 )
@@ -11,72 +11,128 @@ import (
 type identity struct {
 	userID    string
 	sessionID string // empty for bots
-	username  string // when the connection was authenticated
+	resume    string // what the client may name to go on with another connection
 
-	mu sync.RWMutex
-	// The users whom this one blocks, and those who block them. Until learned,
-	// false is what an event has said: it outranks what is read of the store.
-	blocked, blockedBy map[string]bool
-	learned            bool
+	username atomic.Pointer[string]
+	// hidden are the users of whom and this one, one blocks the other. The set is
+	// replaced, never changed, since it is read for every event. nil is empty.
+	hidden atomic.Pointer[map[string]struct{}]
+
+	mu sync.Mutex
+	// The users whom this one blocks, those who block them, and the chats they
+	// are in.
+	blocked, blockedBy, chats overlay
 }
 
-func newIdentity(p *core.Principal) *identity {
-	return &identity{
-		userID:    p.User.ID,
-		sessionID: p.SessionID,
-		username:  p.User.Username,
-		blocked:   map[string]bool{},
-		blockedBy: map[string]bool{},
+// overlay is a set of ids that events change from the start, and that is read of
+// the store a little later: what an event has said by then outranks what is
+// read.
+type overlay struct {
+	ids     map[string]bool // false is known not to be in the set; only until learned
+	learned bool
+}
+
+func (o *overlay) set(id string, in bool) {
+	if o.ids == nil {
+		o.ids = map[string]bool{}
 	}
-}
-
-// learn takes what the store says. Events that came meanwhile are newer, or say
-// the same.
-func (i *identity) learn(blocked, blockedBy []string) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	merge(i.blocked, blocked)
-	merge(i.blockedBy, blockedBy)
-	i.learned = true
-}
-
-// merge adds the ids that no event has spoken of, and then drops those that are
-// blocked no more.
-func merge(told map[string]bool, ids []string) {
-	for _, id := range ids {
-		if _, known := told[id]; !known {
-			told[id] = true
-		}
-	}
-	maps.DeleteFunc(told, func(_ string, blocks bool) bool { return !blocks })
-}
-
-// set needs the lock.
-func (i *identity) set(told map[string]bool, other string, blocks bool) {
-	if !blocks && i.learned {
-		delete(told, other)
+	if !in && o.learned {
+		delete(o.ids, id)
 		return
 	}
-	told[other] = blocks
+	o.ids[id] = in
+}
+
+// learn adds what has been read, and returns all that is in the set.
+func (o *overlay) learn(read []string) []string {
+	for _, id := range read {
+		if _, told := o.ids[id]; !told {
+			o.set(id, true)
+		}
+	}
+	o.learned = true
+	all := make([]string, 0, len(o.ids))
+	for id, in := range o.ids {
+		if in {
+			all = append(all, id)
+		} else {
+			delete(o.ids, id)
+		}
+	}
+	return all
+}
+
+func newIdentity(p *core.Principal, resume string) *identity {
+	i := &identity{userID: p.User.ID, sessionID: p.SessionID, resume: resume}
+	i.username.Store(&p.User.Username)
+	return i
+}
+
+// learn takes what the store says and returns the chats that the user is in.
+func (i *identity) learn(blocked, blockedBy, chats []string) []string {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.blocked.learn(blocked)
+	i.blockedBy.learn(blockedBy)
+	i.hide()
+	in := i.chats.learn(chats)
+	i.chats.ids = nil // from here on the hub knows
+	return in
 }
 
 // setBlocked records that the user blocks another, or does no more.
 func (i *identity) setBlocked(other string, blocks bool) {
 	i.mu.Lock()
-	i.set(i.blocked, other, blocks)
-	i.mu.Unlock()
+	defer i.mu.Unlock()
+	i.blocked.set(other, blocks)
+	i.hide()
 }
 
 // setBlockedBy records that another blocks the user, or does no more.
 func (i *identity) setBlockedBy(other string, blocks bool) {
 	i.mu.Lock()
-	i.set(i.blockedBy, other, blocks)
-	i.mu.Unlock()
+	defer i.mu.Unlock()
+	i.blockedBy.set(other, blocks)
+	i.hide()
+}
+
+// setMember records that the user is in a chat, or is no more. It returns false
+// where the chats have not been read yet, and the hub is to hear of them later.
+func (i *identity) setMember(chat string, in bool) (learned bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if !i.chats.learned {
+		i.chats.set(chat, in)
+	}
+	return i.chats.learned
+}
+
+// hide makes hidden anew. It needs the lock.
+func (i *identity) hide() {
+	var hidden map[string]struct{}
+	for _, o := range [...]*overlay{&i.blocked, &i.blockedBy} {
+		for id, in := range o.ids {
+			if in {
+				if hidden == nil {
+					hidden = map[string]struct{}{}
+				}
+				hidden[id] = struct{}{}
+			}
+		}
+	}
+	if hidden == nil {
+		i.hidden.Store(nil)
+		return
+	}
+	i.hidden.Store(&hidden)
 }
 
 // hides reports whether one of the two blocks the other.
 func (i *identity) hides(other string) bool {
-	i.mu.RLock()
-	defer i.mu.RUnlock()
-	return i.blocked[other] || i.blockedBy[other]
+	hidden := i.hidden.Load()
+	if hidden == nil {
+		return false
+	}
+	_, hides := (*hidden)[other]
+	return hides
 }

@@ -3,6 +3,8 @@ package cl4
 import (
 	"encoding/json"
 	"unicode/utf8"
+
+	"github.com/tidwall/gjson"
 )
 
 const (
@@ -12,14 +14,20 @@ const (
 	maxListener = 256
 )
 
-// packet is a request. Its keys are kept as they were sent: keys are told apart
-// by case, and a string that happens to hold JSON stays a string.
+// packet is a request. Its values are kept as they were sent: a string that
+// happens to hold JSON stays a string.
 type packet struct {
 	cmd  string
-	keys map[string]json.RawMessage
-	// listener is what every answer echoes; nil where none was sent or where it
-	// is not valid.
-	listener json.RawMessage
+	keys []key
+	// listener is what every answer echoes, as JSON; empty where none was sent or
+	// where it is not valid.
+	listener string
+}
+
+// key is a key of a packet and its value.
+type key struct {
+	name  string
+	value gjson.Result
 }
 
 // parseResult says how far a frame could be read.
@@ -34,78 +42,120 @@ const (
 // parsePacket reads a frame. Where the result is not parsed, the packet still
 // holds the listener to answer with, if there is one.
 func parsePacket(frame []byte) (packet, parseResult) {
-	var p packet
-	if err := json.Unmarshal(frame, &p.keys); err != nil {
-		if json.Valid(frame) {
-			return p, notPacket
-		}
-		return p, notJSON
+	// The library that takes the packet apart wants to be sure that it is JSON.
+	if !json.Valid(frame) {
+		return packet{}, notJSON
 	}
-	if listener := p.keys["listener"]; checkListener(listener) == 0 {
-		p.listener = listener
+	object := gjson.ParseBytes(frame)
+	if !object.IsObject() {
+		return packet{}, notPacket
 	}
-	if !isString(p.keys["cmd"]) {
+	return readPacket(object)
+}
+
+// readPacket takes an object apart.
+func readPacket(object gjson.Result) (packet, parseResult) {
+	const usual = 4
+	p := packet{keys: make([]key, 0, usual)}
+	object.ForEach(func(name, value gjson.Result) bool {
+		p.set(name.Str, value)
+		return true
+	})
+	return p.identify()
+}
+
+// identify fills in what the keys say about the packet itself.
+func (p packet) identify() (packet, parseResult) {
+	p.listener = ""
+	if listener := p.get("listener"); checkListener(listener) == 0 {
+		p.listener = listener.Raw
+	}
+	cmd := p.get("cmd")
+	if cmd.Type != gjson.String {
 		return p, notPacket
 	}
-	p.cmd = p.text("cmd")
+	p.cmd = cmd.Str
 	return p, parsed
 }
+
+// maxKeys is how many keys a packet may have that are looked at. No command has
+// as many, and the rest would only cost memory.
+const maxKeys = 16
+
+// set gives a key a value. As everywhere with JSON, the last one counts.
+func (p *packet) set(name string, value gjson.Result) {
+	for i := range p.keys {
+		if p.keys[i].name == name {
+			p.keys[i].value = value
+			return
+		}
+	}
+	if len(p.keys) < maxKeys || knownKeys[name] {
+		p.keys = append(p.keys, key{name, value})
+	}
+}
+
+// knownKeys are those that the protocol uses.
+var knownKeys = map[string]bool{
+	"cmd": true, "val": true, "name": true, "id": true, "rooms": true, "listener": true,
+	"token": true, "type": true, "resume": true,
+}
+
+// get returns the value of a key, which does not Exist where the key is missing.
+func (p packet) get(name string) gjson.Result {
+	for i := range p.keys {
+		if p.keys[i].name == name {
+			return p.keys[i].value
+		}
+	}
+	return gjson.Result{}
+}
+
+// text returns a string key decoded, empty where it is missing or no string.
+func (p packet) text(name string) string { return p.get(name).Str }
 
 // unnest turns the CLPv3 form of a command, wrapped in a "direct" without an id,
 // into the command itself. It goes one level deep.
 func unnest(p packet) (packet, parseResult) {
-	if _, addressed := p.keys["id"]; p.cmd != "direct" || addressed {
+	if p.cmd != "direct" || p.get("id").Exists() {
 		return p, parsed
 	}
-	var inner map[string]json.RawMessage
-	if json.Unmarshal(p.keys["val"], &inner) != nil || inner["cmd"] == nil {
+	val := p.get("val")
+	if !val.IsObject() {
 		return p, parsed
 	}
-	keys := map[string]json.RawMessage{"cmd": inner["cmd"]}
-	if val, ok := inner["val"]; ok {
-		keys["val"] = val
+	wrapped, _ := readPacket(val)
+	if !wrapped.get("cmd").Exists() {
+		return p, parsed
 	}
-	if listener, ok := p.keys["listener"]; ok {
-		keys["listener"] = listener
-	}
-	p.keys = keys
-	if !isString(keys["cmd"]) {
-		return p, notPacket
-	}
-	p.cmd = p.text("cmd")
-	return p, parsed
-}
-
-// text returns a string key decoded, empty where it is missing or no string.
-func (p packet) text(key string) string {
-	raw := p.keys[key]
-	if !isString(raw) {
-		return ""
-	}
-	// The common string has nothing to decode.
-	plain := raw[1 : len(raw)-1]
-	for _, b := range plain {
-		if b == '\\' || b >= utf8.RuneSelf {
-			var s string
-			_ = json.Unmarshal(raw, &s) // raw has been checked to be JSON
-			return s
+	inner := packet{keys: make([]key, 0, 3)}
+	for _, k := range [...]key{{"cmd", wrapped.get("cmd")}, {"val", wrapped.get("val")}, {"listener", p.get("listener")}} {
+		if k.value.Exists() {
+			inner.keys = append(inner.keys, k)
 		}
 	}
-	return string(plain)
+	return inner.identify()
 }
-
-func isString(raw json.RawMessage) bool { return len(raw) >= 2 && raw[0] == '"' }
 
 // checkListener returns 0 for a listener that may be echoed or is missing, and
 // otherwise what is wrong with it.
-func checkListener(raw json.RawMessage) status {
+func checkListener(listener gjson.Result) status {
 	switch {
-	case raw == nil:
+	case !listener.Exists():
 		return 0
-	case raw[0] != '"' && raw[0] != '{' && raw[0] != '-' && (raw[0] < '0' || raw[0] > '9'):
+	case listener.Type != gjson.String && listener.Type != gjson.Number && !listener.IsObject():
 		return statusInvalidCommand
-	case len(raw) > maxListener:
+	case len(listener.Raw) > maxListener:
 		return statusTooLarge
 	}
 	return 0
+}
+
+// length is what the limit of a key counts: code points of a string, encoded
+// bytes of others.
+func length(value gjson.Result, encoded bool) int {
+	if encoded || value.Type != gjson.String {
+		return len(value.Raw)
+	}
+	return utf8.RuneCountInString(value.Str)
 }

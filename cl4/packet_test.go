@@ -28,14 +28,14 @@ func FuzzPacket(f *testing.F) {
 		}
 		p, _ = unnest(p)
 		if cmd, known := commands[p.cmd]; known {
-			checkFields(cmd, p)
+			checkFields(cmd, &p)
 		}
 		answer := statusPacket(statusRatelimited, 1, p.listener)
 		var decoded map[string]json.RawMessage
 		if err := json.Unmarshal(answer, &decoded); err != nil {
 			t.Fatalf("%s: %v", answer, err)
 		}
-		if string(decoded["listener"]) != string(p.listener) {
+		if string(decoded["listener"]) != p.listener {
 			t.Fatalf("echoed %s for %s", decoded["listener"], p.listener)
 		}
 	})
@@ -47,7 +47,7 @@ func BenchmarkPacket(b *testing.B) {
 	for b.Loop() {
 		p, _ := parsePacket(frame)
 		p, _ = unnest(p)
-		checkFields(commands[p.cmd], p)
+		checkFields(commands[p.cmd], &p)
 	}
 }
 
@@ -58,7 +58,8 @@ func TestPanicIsAFault(t *testing.T) {
 	c.barrier()
 	server := w.server.hub.all()[0]
 	bad := command{run: func(context.Context, *conn, packet) error { panic("secret") }}
-	server.answer(packet{cmd: "bad"}, server.run(bad, packet{}))
+	server.refuse(packet{cmd: "bad"}, server.run(bad, packet{}))
+	server.flush()
 	c.expect(`{"cmd":"statuscode","code":"E:105 | Internal server error","code_id":105}`)
 	c.barrier()
 }

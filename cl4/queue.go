@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"meower/bus"
 )
 
 const (
@@ -11,45 +13,46 @@ const (
 	maxQueued = 256 << 10
 	// maxBehind is how long a packet may wait to be sent.
 	maxBehind = 30 * time.Second
+	// keptQueue is the longest queue whose memory a connection keeps when it is
+	// empty.
+	keptQueue = 8
 )
 
-// outgoing is a packet on its way to the client: one of its own, or one that
-// many connections share.
-type outgoing struct {
+// frame is something on its way to one client or many. It is not changed once it
+// has been queued.
+type frame struct {
+	kind     int // as the websocket library numbers them
 	data     []byte
-	prepared *websocket.PreparedMessage
-	size     int // bytes
-	queued   time.Time
+	prepared *websocket.PreparedMessage // of a text that many connections share
+	at       time.Time                  // when it was queued
+	// prior is the node's position before the event that this is about, nil for
+	// everything else.
+	prior *bus.Position
 }
 
-// closeFrame is why a connection is closed.
-type closeFrame struct {
-	code   int
-	reason string
-}
-
-// send queues a packet that answers the client. It never blocks.
-func (c *conn) send(data []byte) {
+// answer queues a packet that answers the client. It is sent when the reader has
+// no more to do, with whatever else has come together by then. It is for the
+// reader only.
+func (c *conn) answer(data []byte) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.enqueue(outgoing{data: data, size: len(data), queued: time.Now()})
+	c.enqueue(&frame{kind: websocket.TextMessage, data: data, at: time.Now()})
+	c.mu.Unlock()
 }
 
 // deliver queues an event, which waits for ready where the connection is about
-// to be authenticated. It never blocks.
-func (c *conn) deliver(m *websocket.PreparedMessage, size int) {
+// to be authenticated. It returns true where the caller must hand the connection
+// to the writers. It never blocks.
+func (c *conn) deliver(f *frame) (claimed bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	item := outgoing{prepared: m, size: size, queued: time.Now()}
-	if !c.holding {
-		c.enqueue(item)
-		return
+	if !c.holding || c.closing != nil || c.ended {
+		c.enqueue(f)
+	} else {
+		c.held = append(c.held, f)
+		c.bytes += len(f.data)
+		c.checkPace(f.at)
 	}
-	if c.closing == nil {
-		c.held = append(c.held, item)
-		c.bytes += size
-		c.checkPace(item.queued)
-	}
+	return c.claim()
 }
 
 // hold keeps events back until release.
@@ -59,34 +62,44 @@ func (c *conn) hold() {
 	c.mu.Unlock()
 }
 
-// release lets events through again: those held back first, or not at all.
+// release lets events through again: those held back first, or not at all. It is
+// for the reader only.
 func (c *conn) release(send bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.holding = false
 	held := c.held
-	c.held = nil
-	for _, item := range held {
-		c.bytes -= item.size
+	c.dropHeld()
+	for _, f := range held {
 		if send {
-			c.enqueue(item)
+			c.enqueue(f)
 		}
 	}
-	c.bytes = max(c.bytes, 0) // the slow have lost their queue
+}
+
+// dropHeld needs the lock.
+func (c *conn) dropHeld() {
+	for _, f := range c.held {
+		c.bytes -= len(f.data)
+	}
+	c.held = nil
 }
 
 // close lets what is queued go out and then closes the connection with a code.
 // The first reason stands. It never blocks.
 func (c *conn) close(code int, reason string) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.closeLocked(code, reason)
+	claimed := c.claim()
+	c.mu.Unlock()
+	if claimed {
+		c.server.writers.add(c)
+	}
 }
 
 func (c *conn) closeLocked(code int, reason string) {
-	if c.closing == nil {
-		c.closing = &closeFrame{code, reason}
-		c.signal()
+	if c.closing == nil && !c.ended {
+		c.closing = &frame{kind: websocket.CloseMessage, data: websocket.FormatCloseMessage(code, reason)}
 	}
 }
 
@@ -98,14 +111,14 @@ func (c *conn) isClosing() bool {
 }
 
 // enqueue needs the lock. What comes after a close is dropped.
-func (c *conn) enqueue(item outgoing) {
-	if c.closing != nil {
+func (c *conn) enqueue(f *frame) {
+	if c.closing != nil || c.ended {
+		c.miss(f)
 		return
 	}
-	c.queue = append(c.queue, item)
-	c.bytes += item.size
-	c.checkPace(item.queued)
-	c.signal()
+	c.queue = append(c.queue, f)
+	c.bytes += len(f.data)
+	c.checkPace(f.at)
 }
 
 // checkPace gives up on a client that is too far behind: what is queued is
@@ -113,40 +126,40 @@ func (c *conn) enqueue(item outgoing) {
 func (c *conn) checkPace(now time.Time) {
 	behind := c.bytes > maxQueued
 	if len(c.queue) > 0 {
-		behind = behind || now.Sub(c.queue[0].queued) > maxBehind
+		behind = behind || now.Sub(c.queue[0].at) > maxBehind
 	}
-	if behind && c.closing == nil {
-		c.queue, c.held, c.bytes = nil, nil, 0
-		c.closeLocked(closeSlow, "Slow")
+	if !behind || c.closing != nil {
+		return
+	}
+	for _, f := range c.queue {
+		c.miss(f)
+	}
+	for _, f := range c.held {
+		c.miss(f)
+	}
+	c.queue, c.held, c.bytes = nil, nil, 0
+	c.closeLocked(closeSlow, "Slow")
+}
+
+// miss takes note of the first event that the client will not get. It needs the
+// lock.
+func (c *conn) miss(f *frame) {
+	if c.missed == nil {
+		c.missed = f.prior
 	}
 }
 
-// signal wakes the writer, once however often it is called meanwhile.
-func (c *conn) signal() {
-	select {
-	case c.wake <- struct{}{}:
-	default:
+// claim takes the writing side of the connection, where there is something to
+// write and nobody has it yet. It needs the lock.
+func (c *conn) claim() bool {
+	if c.writing || c.broken || !c.unwritten() {
+		return false
 	}
+	c.writing = true
+	return true
 }
 
-// next returns the next packet to write. Without one it returns the close frame,
-// if the connection is to be closed.
-func (c *conn) next() (item outgoing, ok bool, end *closeFrame) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.queue) == 0 {
-		c.queue = nil // an idle connection keeps no memory
-		return outgoing{}, false, c.closing
-	}
-	item = c.queue[0]
-	c.queue[0] = outgoing{}
-	c.queue = c.queue[1:]
-	return item, true, nil
-}
-
-// sent takes a packet off what the client is behind.
-func (c *conn) sent(item outgoing) {
-	c.mu.Lock()
-	c.bytes = max(c.bytes-item.size, 0)
-	c.mu.Unlock()
+// unwritten needs the lock.
+func (c *conn) unwritten() bool {
+	return len(c.queue) > 0 || (c.closing != nil && !c.closed) || c.wire.kept() > 0
 }

@@ -3,10 +3,13 @@
 package cl4
 
 import (
+	"bufio"
 	"context"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -24,6 +27,11 @@ const (
 	// shutdownSpread is over how long at most the closes of a shutdown are
 	// spread, so that not all clients come back at the same instant.
 	shutdownSpread = 5 * time.Second
+	// readBuffer is the room for what a client has sent and nobody has read. Most
+	// packets fit; larger ones are read past it.
+	readBuffer = 256
+	// writeBuffer is lent to a connection only while a packet is made.
+	writeBuffer = 4096
 	// shutdownStep is the longest pause between two of them.
 	shutdownStep = 5 * time.Millisecond
 )
@@ -73,11 +81,22 @@ type Server struct {
 	perAccount        int
 	perAddress        int
 	upgrader          websocket.Upgrader
-	cancelBus         func()
+	bus               bus.Bus
+	cancels           []func() // of what was asked of the bus
+	born              time.Time
+
+	node      string // as the bus knows it
+	forgetful bool   // nothing can be resumed
+	resumes   *resumes
+	replays   chan struct{} // has an element for each under way
+
+	writers *writers
+	keeper  *keeper // nil until there is a connection
 
 	mu       sync.Mutex
 	stopping bool
-	serving  sync.WaitGroup // handlers; added to under mu, and not once stopping
+	cutting  bool           // Shutdown waits no longer
+	serving  sync.WaitGroup // connections; added to under mu, and not once stopping
 }
 
 // New returns a Server that hears the bus's events until Shutdown.
@@ -96,23 +115,31 @@ func New(o Options) *Server {
 		commandsPerSecond: o.CommandsPerSecond,
 		perAccount:        o.ConnectionsPerAccount,
 		perAddress:        o.ConnectionsPerAddress,
+		bus:               o.Bus,
+		born:              time.Now(),
+		writers:           newWriters(),
+		resumes:           newResumes(),
+		replays:           make(chan struct{}, maxReplays),
 	}
+	s.bus.Between(func(p bus.Position) { s.node = p.Node })
+	s.forgetful = s.node == ""
 	for _, cmd := range o.Disabled {
 		s.disabled[cmd] = true
 	}
 	s.upgrader = websocket.Upgrader{
 		HandshakeTimeout:  s.timing.write,
-		ReadBufferSize:    1024,
-		WriteBufferSize:   4096,
+		ReadBufferSize:    readBuffer,
+		WriteBufferSize:   writeBuffer,
 		WriteBufferPool:   new(sync.Pool),
 		CheckOrigin:       s.checkOrigin,
 		EnableCompression: o.Compression,
 	}
-	s.cancelBus = o.Bus.Subscribe(s.onEvent)
+	s.cancels = []func(){o.Bus.Subscribe(s.onEvent), o.Bus.OnGap(s.onGap)}
 	return s
 }
 
-// ServeHTTP implements http.Handler. It returns when the connection has ended.
+// ServeHTTP implements http.Handler. It returns when the handshake is over: the
+// connection goes on by itself, without what the HTTP server needs for one.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path != "/" {
 		http.NotFound(w, r)
@@ -122,38 +149,83 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "shutting down", http.StatusServiceUnavailable)
 		return
 	}
-	defer s.serving.Done()
-	ws, err := s.upgrader.Upgrade(w, r, nil)
+	hijack := &hijacker{ResponseWriter: w}
+	ws, err := s.upgrader.Upgrade(hijack, r, nil)
 	if err != nil {
+		s.serving.Done()
 		return // the upgrader has answered
 	}
-	c := newConn(r.Context(), s, ws, s.clientAddress(r))
+	c := newConn(s, ws, hijack.wire, s.clientAddress(r))
 	if !s.hub.add(c, s.perAddress) {
 		c.close(closeTryLater, "Too many connections")
 	}
-	defer s.hub.remove(c)
-	if s.isStopping() {
-		// Shutdown may have made its list before the hub knew the connection.
+	// Shutdown may have made its list before the hub knew the connection.
+	if stopping, cutting := s.isStopping(); cutting {
+		c.cutOff()
+	} else if stopping {
 		c.close(closeRestart, "Service restart")
 	}
-	c.serve()
+	go func() { // ends with the connection; Shutdown waits for it
+		defer s.serving.Done()
+		c.serve()
+	}()
 }
 
-// begin counts a handler in, unless the server is stopping.
+// hijacker gives the websocket library a wire in place of the connection that it
+// takes over from the HTTP server.
+type hijacker struct {
+	http.ResponseWriter
+	wire *wire
+}
+
+var _ http.Hijacker = (*hijacker)(nil)
+
+// Hijack implements http.Hijacker.
+func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	c, buffers, err := http.NewResponseController(h.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	h.wire = newWire(c)
+	return h.wire, buffers, nil
+}
+
+// begin counts a connection in, unless the server is stopping. The first one
+// starts what all of them share.
 func (s *Server) begin() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopping {
 		return false
 	}
+	if s.keeper == nil {
+		s.keeper = startKeeper(s)
+		s.writers.start(runtime.GOMAXPROCS(0))
+	}
 	s.serving.Add(1)
 	return true
 }
 
-func (s *Server) isStopping() bool {
+func (s *Server) isStopping() (stopping, cutting bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.stopping
+	return s.stopping, s.cutting
+}
+
+// leave takes a connection out of the hub. It returns what the connection was
+// in, and the position up to which it got the events; nil where it got none.
+func (s *Server) leave(c *conn) (left *departure, at *bus.Position) {
+	if c.who.Load() == nil {
+		s.hub.remove(c)
+		return nil, nil
+	}
+	left, at = &departure{}, &bus.Position{}
+	s.bus.Between(func(p bus.Position) {
+		left.Topics = s.hub.topicsOf(c)
+		s.hub.remove(c)
+		*at = p
+	})
+	return left, at
 }
 
 // checkOrigin admits clients that are no browsers, listed origins and pages of
@@ -174,8 +246,11 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	s.stopping = true
 	s.mu.Unlock()
-	s.cancelBus()
+	for _, cancel := range s.cancels {
+		cancel()
+	}
 	s.closeAll(ctx)
+	defer s.stop()
 
 	ended := make(chan struct{})
 	go func() { // ends with the last handler, for which Shutdown waits
@@ -187,11 +262,26 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 	}
+	s.mu.Lock()
+	s.cutting = true
+	s.mu.Unlock()
 	for _, c := range s.hub.all() {
 		c.cutOff()
 	}
 	<-ended
 	return ctx.Err()
+}
+
+// stop ends what the connections shared.
+func (s *Server) stop() {
+	s.mu.Lock()
+	keeper := s.keeper
+	s.keeper = nil
+	s.mu.Unlock()
+	if keeper != nil {
+		keeper.stop()
+		s.writers.stop()
+	}
 }
 
 // closeAll closes all connections one after the other, in a few seconds at most.

@@ -1,9 +1,6 @@
 package cl4
 
-import (
-	"encoding/json"
-	"strconv"
-)
+import "strconv"
 
 // status is one outcome of a command, by its number on the wire.
 type status int
@@ -62,9 +59,9 @@ func (r refusal) Error() string { return statusTexts[r.status] }
 
 func refuse(s status) error { return refusal{status: s} }
 
-// statusPacket encodes a status. wait 0 and a nil listener are left out; the
+// statusPacket encodes a status. wait 0 and an empty listener are left out; the
 // order of the keys is the one that the seed documents.
-func statusPacket(s status, wait int, listener json.RawMessage) []byte {
+func statusPacket(s status, wait int, listener string) []byte {
 	b := make([]byte, 0, 96+len(listener))
 	b = append(b, `{"cmd":"statuscode","code":"`...)
 	b = append(b, statusTexts[s]...)
@@ -78,8 +75,8 @@ func statusPacket(s status, wait int, listener json.RawMessage) []byte {
 }
 
 // finish adds the listener, byte for byte as it was sent, and closes the object.
-func finish(b []byte, listener json.RawMessage) []byte {
-	if listener != nil {
+func finish(b []byte, listener string) []byte {
+	if listener != "" {
 		b = append(b, `,"listener":`...)
 		b = append(b, listener...)
 	}

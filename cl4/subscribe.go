@@ -1,6 +1,9 @@
 package cl4
 
-import "context"
+import (
+	"context"
+	"strings"
+)
 
 // maxSubscriptions is how many subscriptions a connection may have.
 const maxSubscriptions = 500
@@ -25,6 +28,12 @@ func topicOf(p packet) (string, bool) {
 		return typ + "/" + p.text("id"), true
 	}
 	return topicNewPosts, typ == topicNewPosts
+}
+
+// isSubscription reports whether a topic is one that a client asks for.
+func isSubscription(topic string) bool {
+	typ, _, _ := strings.Cut(topic, "/")
+	return topic == topicNewPosts || subscriptionTypes[typ]
 }
 
 // subscribe adds a subscription. The id is not looked up: that would say what

@@ -22,6 +22,7 @@ type Ready struct {
 	Account     *Account     `json:"account"`     // nil for bots
 	Application *struct{}    `json:"application"` // nil for people
 	Unread      int64        `json:"unread"`
+	Resume      string       `json:"resume"` // for the transport to fill in
 
 	// BlockedBy are those who block the user. It is never sent.
 	BlockedBy []string `json:"-"`

@@ -1,0 +1,214 @@
+package cl4
+
+import (
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"meower/bus"
+)
+
+// A connection is written by whoever has claimed its writing side: a writer,
+// the reader when it has answers, or, for a client that does not keep up, a
+// goroutine that waits for it. The frames that wait together leave in one write.
+
+const (
+	// chunk is how much is written under one deadline to a client that does not
+	// keep up.
+	chunk = 16 << 10
+	// keptRoom is the largest room for frames that is kept for the next ones.
+	keptRoom = 64 << 10
+)
+
+// sentEvent is an event that was sent, and the number of bytes that the client
+// must have received to have it.
+type sentEvent struct {
+	end   uint64
+	prior *bus.Position
+}
+
+// sheet is what a writer works on.
+type sheet struct {
+	frames []*frame
+	out    []byte
+	events []sentEvent
+}
+
+var sheets = sync.Pool{New: func() any { return new(sheet) }}
+
+// flush writes what waits, unless someone does so already.
+func (c *conn) flush() {
+	c.mu.Lock()
+	claimed := c.claim()
+	c.mu.Unlock()
+	if claimed {
+		c.drain()
+	}
+}
+
+// drain writes until nothing waits any more, and gives the writing side back. It
+// never blocks.
+func (c *conn) drain() {
+	s := sheets.Get().(*sheet)
+	for c.next(s) {
+		encoded := c.encode(s)
+		n, err := c.wire.try(s.out)
+		c.written += uint64(n) //nolint:gosec // not negative
+		if err == nil && n < len(s.out) {
+			go c.drainSlowly(s, s.out[n:]) // ends before the connection does, which waits for it
+			return
+		}
+		if encoded != nil || err != nil {
+			c.fail()
+		}
+	}
+	s.recycle()
+}
+
+// drainSlowly is drain for a client that does not take everything at once.
+func (c *conn) drainSlowly(s *sheet, rest []byte) {
+	for {
+		for len(rest) > 0 {
+			n, err := c.writeChunk(rest[:min(chunk, len(rest))])
+			c.written += uint64(n) //nolint:gosec // not negative
+			if err != nil {
+				c.fail()
+				break
+			}
+			rest = rest[n:]
+		}
+		if !c.next(s) {
+			break
+		}
+		if c.encode(s) != nil {
+			c.fail()
+		}
+		rest = s.out
+	}
+	s.recycle()
+}
+
+// writeChunk writes with a deadline. That the connection is to be cut off is
+// looked at after the deadline has been set: whoever cuts it off sets another
+// one afterwards.
+func (c *conn) writeChunk(p []byte) (int, error) {
+	if err := c.wire.Conn.SetWriteDeadline(time.Now().Add(c.server.timing.write)); err != nil {
+		return 0, err
+	}
+	if c.cut.Load() {
+		return 0, errCutOff
+	}
+	n, err := c.wire.Conn.Write(p)
+	if err == nil {
+		// The next writer may be one that only tries, for which there is no time.
+		err = c.wire.Conn.SetWriteDeadline(time.Time{})
+		if c.cut.Load() {
+			err = errCutOff
+		}
+	}
+	return n, err
+}
+
+// next takes what waits. Without anything, or where the connection is broken, it
+// gives the writing side back and returns false.
+func (c *conn) next(s *sheet) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.settle(s)
+	if c.broken || !c.unwritten() {
+		c.writing = false
+		if c.idle != nil {
+			close(c.idle)
+			c.idle = nil
+		}
+		return false
+	}
+	s.frames, c.queue = c.queue, s.frames
+	if len(s.frames) == 0 && c.closing != nil && !c.closed {
+		s.frames = append(s.frames, c.closing)
+		c.closed = true
+		c.closedAt = time.Now()
+	}
+	return true
+}
+
+// settle takes the frames that have been written off what the client is behind.
+// It needs the lock.
+func (c *conn) settle(s *sheet) {
+	for i, f := range s.frames {
+		if f != c.closing {
+			c.bytes = max(c.bytes-len(f.data), 0)
+		}
+		s.frames[i] = nil
+	}
+	s.frames = s.frames[:0]
+	if cap(s.frames) > keptQueue {
+		s.frames = nil
+	}
+	if len(s.events) > 0 {
+		c.remember(s.events)
+		s.events = s.events[:0]
+	}
+}
+
+// encode makes one piece of the frames.
+func (c *conn) encode(s *sheet) (err error) {
+	c.wire.lend(s.out)
+	for _, f := range s.frames {
+		if err = c.put(f); err != nil {
+			break
+		}
+		if f.prior != nil {
+			s.events = append(s.events, sentEvent{c.written + uint64(c.wire.kept()), f.prior}) //nolint:gosec // no length is negative
+		}
+	}
+	s.out = c.wire.take()
+	return err
+}
+
+// put has the websocket library write a frame to the wire.
+func (c *conn) put(f *frame) error {
+	switch {
+	case f.prepared != nil:
+		return c.ws.WritePreparedMessage(f.prepared)
+	case f.kind == websocket.TextMessage:
+		return c.ws.WriteMessage(f.kind, f.data)
+	default:
+		return c.ws.WriteControl(f.kind, f.data, time.Time{})
+	}
+}
+
+// fail ends a connection that cannot be written to.
+func (c *conn) fail() {
+	c.mu.Lock()
+	c.broken = true
+	c.mu.Unlock()
+	c.cutOff()
+}
+
+// waitWritten waits until nobody writes.
+func (c *conn) waitWritten() {
+	for {
+		c.mu.Lock()
+		if !c.writing {
+			c.mu.Unlock()
+			return
+		}
+		if c.idle == nil {
+			c.idle = make(chan struct{})
+		}
+		idle := c.idle
+		c.mu.Unlock()
+		<-idle
+	}
+}
+
+func (s *sheet) recycle() {
+	clear(s.events[:cap(s.events)])
+	if cap(s.out) > keptRoom {
+		s.out = nil
+	}
+	s.events = s.events[:0]
+	sheets.Put(s)
+}
