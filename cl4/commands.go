@@ -69,16 +69,16 @@ var commands = map[string]command{
 
 // handleFrame answers a text frame. It never fails: whatever is wrong with the
 // frame is told to the client.
-func (c *conn) handleFrame(frame []byte) {
+func (c *conn) handleFrame(frame []byte, room []key) {
 	if len(frame) == 0 {
 		if !c.identified {
 			c.close(closeProtocol, "")
 			return
 		}
-		c.answer(statusPacket(statusEmpty, 0, ""))
+		c.answerStatus(statusEmpty, 0, "")
 		return
 	}
-	p, result := parsePacket(frame)
+	p, result := parsePacket(frame, room)
 	if result == notJSON && !c.identified {
 		c.close(closeProtocol, "")
 		return
@@ -88,7 +88,7 @@ func (c *conn) handleFrame(frame []byte) {
 		p, result = unnest(p)
 	}
 	if result != parsed {
-		c.answer(statusPacket(statusSyntax, 0, p.listener))
+		c.answerStatus(statusSyntax, 0, p.listener)
 		return
 	}
 	if err := c.dispatch(&p); err != nil {
@@ -202,14 +202,14 @@ func (c *conn) refuse(p packet, err error) {
 	if !errors.As(err, &r) {
 		r = c.refusalOf(p, err)
 	}
-	c.answer(statusPacket(r.status, r.wait, p.listener))
+	c.answerStatus(r.status, r.wait, p.listener)
 	if c.closeAfterAnswer {
 		c.close(closePolicy, "Ratelimited")
 	}
 }
 
 // ok answers that the command is done.
-func (c *conn) ok(p packet) { c.answer(statusPacket(statusOK, 0, p.listener)) }
+func (c *conn) ok(p packet) { c.answerStatus(statusOK, 0, p.listener) }
 
 // valuePacket encodes a packet that answers with a value.
 func valuePacket(cmd string, val any, listener string) ([]byte, error) {

@@ -117,6 +117,7 @@ func (c *conn) cutOff() {
 type incoming struct {
 	buffer bytes.Buffer
 	limit  io.LimitedReader
+	keys   [maxKeys]key
 }
 
 var incomings = sync.Pool{New: func() any { return new(incoming) }}
@@ -164,10 +165,7 @@ func (c *conn) readFrame(reader io.Reader) bool {
 	in := incomings.Get().(*incoming)
 	in.buffer.Reset()
 	in.limit = io.LimitedReader{R: reader, N: maxFrame + 1}
-	defer func() {
-		in.limit.R = nil
-		incomings.Put(in)
-	}()
+	defer in.recycle()
 	if _, err := in.buffer.ReadFrom(&in.limit); err != nil {
 		return false
 	}
@@ -178,9 +176,20 @@ func (c *conn) readFrame(reader io.Reader) bool {
 	case !utf8.Valid(frame):
 		c.close(closeInvalidText, "")
 	default:
-		c.handleFrame(frame)
+		c.handleFrame(frame, in.keys[:])
 	}
 	return true
+}
+
+func (in *incoming) recycle() {
+	in.limit.R = nil
+	for i := range in.keys {
+		if in.keys[i].name == "" {
+			break
+		}
+		in.keys[i] = key{}
+	}
+	incomings.Put(in)
 }
 
 // finish ends what the reader leaves behind: it takes the connection out of the

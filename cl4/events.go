@@ -95,11 +95,7 @@ func (s *Server) fanOut(d delivery, e bus.Event) {
 	if len(conns) == 0 {
 		return
 	}
-	f, err := sharedFrame(d.packet())
-	if err != nil {
-		s.log.Error("event cannot be prepared", slog.String("event", e.Name), slog.Any("error", err))
-		return
-	}
+	f := s.sharedFrame(d.packet())
 	if e.Prior != (bus.Position{}) {
 		prior := e.Prior
 		f.prior = &prior
@@ -119,22 +115,22 @@ func (s *Server) fanOut(d delivery, e bus.Event) {
 }
 
 // sharedFrame makes a frame for many connections.
-func sharedFrame(packet []byte) (*frame, error) {
-	prepared, err := websocket.NewPreparedMessage(websocket.TextMessage, packet)
-	if err != nil {
-		return nil, err
+func (s *Server) sharedFrame(packet []byte) *frame {
+	f := &frame{kind: websocket.TextMessage, data: packet, at: time.Now()}
+	if s.compression {
+		prepared, err := websocket.NewPreparedMessage(f.kind, packet)
+		if err != nil {
+			panic(err) // no text is refused
+		}
+		f.prepared = prepared
 	}
-	return &frame{kind: websocket.TextMessage, data: packet, prepared: prepared, at: time.Now()}, nil
+	return f
 }
 
 // onGap tells everyone to read again, since events may have been lost on their
 // way to this node.
 func (s *Server) onGap() {
-	f, err := sharedFrame([]byte(resyncPacket))
-	if err != nil {
-		s.log.Error("event cannot be prepared", slog.Any("error", err))
-		return
-	}
+	f := s.sharedFrame([]byte(resyncPacket))
 	var claimed []*conn
 	for _, c := range s.hub.all() {
 		if c.who.Load() != nil && c.deliver(f) {

@@ -39,9 +39,10 @@ const (
 	notPacket             // it is JSON, but no object with a string cmd
 )
 
-// parsePacket reads a frame. Where the result is not parsed, the packet still
-// holds the listener to answer with, if there is one.
-func parsePacket(frame []byte) (packet, parseResult) {
+// parsePacket reads a frame, into room if that is large enough. Where the result
+// is not parsed, the packet still holds the listener to answer with, if there is
+// one.
+func parsePacket(frame []byte, room []key) (packet, parseResult) {
 	// The library that takes the packet apart wants to be sure that it is JSON.
 	if !json.Valid(frame) {
 		return packet{}, notJSON
@@ -50,13 +51,12 @@ func parsePacket(frame []byte) (packet, parseResult) {
 	if !object.IsObject() {
 		return packet{}, notPacket
 	}
-	return readPacket(object)
+	return readPacket(object, room)
 }
 
 // readPacket takes an object apart.
-func readPacket(object gjson.Result) (packet, parseResult) {
-	const usual = 4
-	p := packet{keys: make([]key, 0, usual)}
+func readPacket(object gjson.Result, room []key) (packet, parseResult) {
+	p := packet{keys: room[:0]}
 	object.ForEach(func(name, value gjson.Result) bool {
 		p.set(name.Str, value)
 		return true
@@ -124,7 +124,7 @@ func unnest(p packet) (packet, parseResult) {
 	if !val.IsObject() {
 		return p, parsed
 	}
-	wrapped, _ := readPacket(val)
+	wrapped, _ := readPacket(val, nil)
 	if !wrapped.get("cmd").Exists() {
 		return p, parsed
 	}

@@ -15,11 +15,12 @@ func FuzzPacket(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
+	var room [maxKeys]key
 	f.Fuzz(func(t *testing.T, frame []byte) {
 		if !utf8.Valid(frame) {
 			t.Skip()
 		}
-		p, result := parsePacket(frame)
+		p, result := parsePacket(frame, room[:])
 		if (result == notJSON) == json.Valid(frame) {
 			t.Fatalf("result %d for %q", result, frame)
 		}
@@ -43,9 +44,10 @@ func FuzzPacket(f *testing.F) {
 
 func BenchmarkPacket(b *testing.B) {
 	frame := []byte(`{"cmd":"subscribe","type":"posts","id":"1234567890123456789","listener":"abc"}`)
+	var room [maxKeys]key
 	b.ReportAllocs()
 	for b.Loop() {
-		p, _ := parsePacket(frame)
+		p, _ := parsePacket(frame, room[:])
 		p, _ = unnest(p)
 		checkFields(commands[p.cmd], &p)
 	}

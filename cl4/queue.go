@@ -23,8 +23,8 @@ const (
 type frame struct {
 	kind     int // as the websocket library numbers them
 	data     []byte
-	prepared *websocket.PreparedMessage // of a text that many connections share
-	at       time.Time                  // when it was queued
+	prepared *websocket.PreparedMessage // of a text that many share, where it may be compressed
+	at       time.Time                  // when it was queued; zero where many are
 	// prior is the node's position before the event that this is about, nil for
 	// everything else.
 	prior *bus.Position
@@ -34,8 +34,13 @@ type frame struct {
 // no more to do, with whatever else has come together by then. It is for the
 // reader only.
 func (c *conn) answer(data []byte) {
+	c.answerFrame(&frame{kind: websocket.TextMessage, data: data, at: time.Now()})
+}
+
+// answerFrame is answer for a frame that is there already.
+func (c *conn) answerFrame(f *frame) {
 	c.mu.Lock()
-	c.enqueue(&frame{kind: websocket.TextMessage, data: data, at: time.Now()})
+	c.enqueue(f)
 	c.mu.Unlock()
 }
 
@@ -125,7 +130,7 @@ func (c *conn) enqueue(f *frame) {
 // dropped, since it would only keep the close from going out. It needs the lock.
 func (c *conn) checkPace(now time.Time) {
 	behind := c.bytes > maxQueued
-	if len(c.queue) > 0 {
+	if len(c.queue) > 0 && !c.queue[0].at.IsZero() {
 		behind = behind || now.Sub(c.queue[0].at) > maxBehind
 	}
 	if !behind || c.closing != nil {

@@ -77,6 +77,7 @@ type Server struct {
 	motd              string
 	requireAuth       bool
 	userList          bool
+	compression       bool
 	commandsPerSecond int
 	perAccount        int
 	perAddress        int
@@ -112,6 +113,7 @@ func New(o Options) *Server {
 		motd:              o.MOTD,
 		requireAuth:       o.RequireAuth,
 		userList:          o.UserList,
+		compression:       o.Compression,
 		commandsPerSecond: o.CommandsPerSecond,
 		perAccount:        o.ConnectionsPerAccount,
 		perAddress:        o.ConnectionsPerAddress,

@@ -1,6 +1,10 @@
 package cl4
 
-import "strconv"
+import (
+	"strconv"
+
+	"github.com/gorilla/websocket"
+)
 
 // status is one outcome of a command, by its number on the wire.
 type status int
@@ -81,4 +85,23 @@ func finish(b []byte, listener string) []byte {
 		b = append(b, listener...)
 	}
 	return append(b, '}')
+}
+
+// plainStatuses are the frames of all statuses without a listener, which most
+// answers are.
+var plainStatuses = func() map[status]*frame {
+	frames := make(map[status]*frame, len(statusTexts))
+	for s := range statusTexts {
+		frames[s] = &frame{kind: websocket.TextMessage, data: statusPacket(s, 0, "")}
+	}
+	return frames
+}()
+
+// answerStatus answers a packet with a status.
+func (c *conn) answerStatus(s status, wait int, listener string) {
+	if wait > 0 || listener != "" {
+		c.answer(statusPacket(s, wait, listener))
+		return
+	}
+	c.answerFrame(plainStatuses[s])
 }

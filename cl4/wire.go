@@ -87,6 +87,15 @@ func (w *wire) lend(room []byte) {
 	w.mu.Unlock()
 }
 
+// append keeps frames.
+func (w *wire) append(frames []*frame) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, f := range frames {
+		w.out = appendFrame(w.out, f.kind, f.data)
+	}
+}
+
 // kept returns how many bytes wait.
 func (w *wire) kept() int {
 	w.mu.Lock()

@@ -1,6 +1,7 @@
 package cl4
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -155,28 +156,51 @@ func (c *conn) settle(s *sheet) {
 // encode makes one piece of the frames.
 func (c *conn) encode(s *sheet) (err error) {
 	c.wire.lend(s.out)
-	for _, f := range s.frames {
-		if err = c.put(f); err != nil {
-			break
-		}
-		if f.prior != nil {
-			s.events = append(s.events, sentEvent{c.written + uint64(c.wire.kept()), f.prior}) //nolint:gosec // no length is negative
-		}
+	if c.server.compression {
+		err = c.compress(s)
+	} else {
+		c.wire.append(s.frames)
 	}
 	s.out = c.wire.take()
+	if !c.server.forgetful {
+		c.locate(s)
+	}
 	return err
 }
 
-// put has the websocket library write a frame to the wire.
-func (c *conn) put(f *frame) error {
-	switch {
-	case f.prepared != nil:
-		return c.ws.WritePreparedMessage(f.prepared)
-	case f.kind == websocket.TextMessage:
-		return c.ws.WriteMessage(f.kind, f.data)
-	default:
-		return c.ws.WriteControl(f.kind, f.data, time.Time{})
+// compress has the websocket library write the frames to the wire, compressed
+// where the client agreed to it.
+func (c *conn) compress(s *sheet) (err error) {
+	for _, f := range s.frames {
+		switch {
+		case f.prepared != nil:
+			err = c.ws.WritePreparedMessage(f.prepared)
+		case f.kind == websocket.TextMessage:
+			err = c.ws.WriteMessage(f.kind, f.data)
+		default:
+			err = c.ws.WriteControl(f.kind, f.data, time.Time{})
+		}
+		if err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+// locate notes where in what is to be sent the events end. Where they are
+// compressed, that is where the whole ends.
+func (c *conn) locate(s *sheet) {
+	end := c.written + uint64(len(s.out))
+	for i := len(s.frames) - 1; i >= 0; i-- {
+		f := s.frames[i]
+		if f.prior != nil {
+			s.events = append(s.events, sentEvent{end, f.prior})
+		}
+		if !c.server.compression {
+			end -= uint64(frameSize(len(f.data))) //nolint:gosec // not negative
+		}
+	}
+	slices.Reverse(s.events)
 }
 
 // fail ends a connection that cannot be written to.
