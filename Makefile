@@ -44,8 +44,10 @@ run:
 image:
 	docker build --build-arg VERSION=$(VERSION) --tag $(IMAGE):$(VERSION) .
 
-# A container engine and the images of the tests, on Debian 12 as root. Then
+# A container engine, the images of the tests, and the websocket clients of others
+# that they run (Python's, Chromium), on Debian 12 as root. Then
 # `. .ci/env && make test` runs the tests that need them.
 containers:
 	.ci/engine
 	.ci/images
+	.ci/packages

@@ -20,6 +20,8 @@ import (
 	"github.com/moby/moby/client"
 	"github.com/testcontainers/testcontainers-go"
 	"github.com/testcontainers/testcontainers-go/log"
+
+	"meower/e2e/needs"
 )
 
 const (
@@ -70,9 +72,8 @@ func own(t testing.TB, k kind) *Server {
 // skipOrFail ends a test that has no container.
 func skipOrFail(t testing.TB, err error) {
 	t.Helper()
-	_, unavailable := errors.AsType[*unavailableError](err)
-	if required, _ := strconv.ParseBool(os.Getenv("E2E_REQUIRED")); unavailable && !required {
-		t.Skip(err)
+	if _, unavailable := errors.AsType[*unavailableError](err); unavailable {
+		needs.Unavailable(t, err)
 	}
 	t.Fatal(err)
 }
