@@ -19,6 +19,7 @@ import (
 	"github.com/joho/godotenv"
 
 	"meower/api"
+	"meower/bus"
 	"meower/core"
 )
 
@@ -57,6 +58,8 @@ type config struct {
 	CL4Commands       int      `env:"CL4_COMMANDS_PER_SECOND" envDefault:"20"`
 	CL4PerAccount     int      `env:"CL4_CONNECTIONS_PER_ACCOUNT" envDefault:"20"`
 	CL4PerAddress     int      `env:"CL4_CONNECTIONS_PER_ADDRESS" envDefault:"50"`
+	CL4HistorySeconds int      `env:"CL4_HISTORY_SECONDS" envDefault:"120"`
+	CL4HistoryEvents  int      `env:"CL4_HISTORY_EVENTS" envDefault:"10000"`
 	CL4Disabled       []string `env:"-"`
 	LogLevel          string   `env:"LOG_LEVEL" envDefault:"info"`
 	LogFormat         string   `env:"LOG_FORMAT" envDefault:"auto"`
@@ -177,6 +180,8 @@ func (c *config) check() error {
 		{"CL4_COMMANDS_PER_SECOND", c.CL4Commands, 0, 1_000_000},
 		{"CL4_CONNECTIONS_PER_ACCOUNT", c.CL4PerAccount, 0, 1_000_000},
 		{"CL4_CONNECTIONS_PER_ADDRESS", c.CL4PerAddress, 0, 1_000_000},
+		{"CL4_HISTORY_SECONDS", c.CL4HistorySeconds, 0, 86_400},
+		{"CL4_HISTORY_EVENTS", c.CL4HistoryEvents, 0, 1_000_000},
 	} {
 		if number.value < number.min || number.value > number.max {
 			return badValue(number.name, strconv.Itoa(number.value), fmt.Sprintf("%d to %d", number.min, number.max))
@@ -205,6 +210,11 @@ func (c *config) check() error {
 		c.proxies = append(c.proxies, prefix)
 	}
 	return c.checkOrigins()
+}
+
+// history is what the bus keeps of its events; either setting at 0 is nothing.
+func (c *config) history() bus.History {
+	return bus.History{Events: c.CL4HistoryEvents, For: time.Duration(c.CL4HistorySeconds) * time.Second}
 }
 
 // checkOrigins also fills in the default: any origin in development, none in

@@ -99,7 +99,7 @@ func start(ctx context.Context, cfg *config, log *slog.Logger) (_ *app, err erro
 	}
 	a.onClose(lease.close)
 
-	events := bus.NewRedis(client, node, log)
+	events := bus.NewRedis(client, node, cfg.history(), log)
 	a.onClose(func() { a.warn("bus", events.Close()) })
 	select {
 	case <-events.Ready():

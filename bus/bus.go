@@ -21,28 +21,35 @@ type Event struct {
 	// Value is the event's value, JSON encoded once by the publisher. It must
 	// not be changed by anyone afterwards.
 	Value json.RawMessage
-	// Transient events are not kept in the history.
+	// Transient events are for the moment: the history does not keep them.
 	Transient bool
-	// Prior is the node's position before this event. The bus sets it for
-	// handlers; publishers leave it alone.
+	// Prior is the node's position before this event; zero where that is not
+	// known, or the event is not kept. The bus sets it for handlers; publishers
+	// leave it alone.
 	Prior Position
 }
 
 // Position says which events a node has handed to its handlers up to a moment.
-// The zero value is an unknown position.
+// That cannot be one place in the history, since a node hands out its own events
+// before the history has them. It can be kept as JSON. The zero value is an
+// unknown position.
 type Position struct {
+	// Seen is the id, in the history, of the latest entry that has reached the
+	// node; empty where there has been none yet.
 	Seen string `json:"s"`
+	// Node is whose position it is.
 	Node string `json:"n"`
-	Own  int64  `json:"o"`
+	// Own is the number of the node's latest own event.
+	Own int64 `json:"o"`
 }
 
 // ErrNoHistory is what Missed returns where it cannot be known what was missed.
 var ErrNoHistory = errors.New("bus: what was missed cannot be known")
 
-// Handler takes events in the order in which they reach the node. It must not
-// block: it runs on the publisher's goroutine for the node's own events and on
-// the bus's reader for those of others, so it may be called by several
-// goroutines at once.
+// Handler takes events in the order in which they reach the node. All handlers
+// of a node are called one at a time: for the node's own events on the
+// publisher's goroutine, for those of others on the bus's reader. So it must not
+// block, and must not publish.
 //
 // The bus does not recover a handler's panic: whatever the handler left half
 // changed would go on giving wrong answers. On the reader it ends the process;
@@ -71,9 +78,15 @@ type Bus interface {
 	// what happens after it is delivered, so whoever reads the state afresh from
 	// then on has missed nothing. The function is like a Handler in all else.
 	OnGap(gap func()) (cancel func())
-	// Between calls f while no handler is being called.
+	// Between calls f with the node's position while no handler is being called:
+	// every event up to the position has been handed to all handlers, and none
+	// after it. f must not block, nor publish.
 	Between(f func(Position))
-	// Missed returns the events that to has and from has not.
+	// Missed returns the events that are in to, a position of this node, and not
+	// in from, a position of any node, in the order of the history. The error is
+	// ErrNoHistory, wrapped, where it cannot promise to know them all: they are
+	// too many or too long ago, some were lost on their way, or the history does
+	// not answer.
 	Missed(ctx context.Context, from, to Position) ([]Event, error)
 	// Close ends the bus's work and waits for it. Handlers are not called
 	// afterwards, so like cancel it must not be called by one. Closing again

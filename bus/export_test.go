@@ -9,8 +9,8 @@ import (
 
 // NewFastRedis returns a bus that notices a silent connection within two
 // seconds, which a busy machine can keep, and repairs it in no time.
-func NewFastRedis(client redis.UniversalClient, node string, log *slog.Logger) *Redis {
-	return newRedis(client, node, log, timing{
+func NewFastRedis(client redis.UniversalClient, node string, history History, log *slog.Logger) *Redis {
+	return newRedis(client, node, history, log, timing{
 		publish:    time.Second,
 		ping:       20 * time.Millisecond,
 		silence:    2 * time.Second,

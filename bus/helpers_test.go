@@ -27,13 +27,16 @@ type node struct {
 	log   *logged
 }
 
-type constructor func(redis.UniversalClient, string, *slog.Logger) *bus.Redis
+type constructor func(redis.UniversalClient, string, bus.History, *slog.Logger) *bus.Redis
+
+// history is what the server keeps by default.
+var history = bus.History{Events: 10_000, For: 2 * time.Minute}
 
 // newNode returns a node whose Redis is at this address. It may not be ready.
 func newNode(t *testing.T, construct constructor, name, addr string) *node {
 	t.Helper()
 	log := new(logged)
-	b := construct(newClient(t, addr), name, slog.New(log))
+	b := construct(newClient(t, addr), name, history, slog.New(log))
 	t.Cleanup(func() { _ = b.Close() })
 	n := &node{Redis: b, inbox: bustest.Listen(t, b), gaps: make(chan struct{}, 100), log: log}
 	b.OnGap(func() { n.gaps <- struct{}{} })

@@ -1,13 +1,18 @@
 package bus
 
-import "context"
+import (
+	"context"
+	"sync"
+)
 
 var _ Bus = (*Local)(nil)
 
 // Local is a Bus within one process. Several nodes in that process may share it:
 // Publish calls all handlers, in the order in which they subscribed, before it
-// returns. Nothing is ever lost on the way, so there are no gaps.
+// returns. Nothing is ever lost on the way, so there are no gaps. Nothing is kept
+// either: positions are unknown.
 type Local struct {
+	order    sync.Mutex // held while handlers are called
 	handlers listeners[Event]
 }
 
@@ -21,6 +26,8 @@ func (l *Local) Publish(_ context.Context, event Event) error {
 	if l.handlers.closed.Load() {
 		return ErrClosed
 	}
+	l.order.Lock()
+	defer l.order.Unlock() // deferred, as the publisher may survive a handler's panic
 	l.handlers.call(event)
 	return nil
 }
@@ -35,13 +42,21 @@ func (l *Local) OnGap(func()) (cancel func()) {
 	return func() {}
 }
 
+// Between implements Bus.
+func (l *Local) Between(f func(Position)) {
+	l.order.Lock()
+	defer l.order.Unlock()
+	f(Position{})
+}
+
+// Missed implements Bus. The error is always ErrNoHistory.
+func (l *Local) Missed(context.Context, Position, Position) ([]Event, error) {
+	return nil, ErrNoHistory
+}
+
 // Close implements Bus. It closes the bus for everyone who shares it; the error
 // is always nil.
 func (l *Local) Close() error {
 	l.handlers.close()
 	return nil
 }
-
-func (l *Local) Between(f func(Position)) { f(Position{}) }
-
-func (l *Local) Missed(context.Context, Position, Position) ([]Event, error) { return nil, ErrNoHistory }

@@ -12,11 +12,12 @@ import (
 const channelPrefix = "meower:"
 
 // The pieces of a payload, {"i":"<whom>","m":<value>,"n":"<node>"}, around its
-// three values.
+// values. One that the history keeps also says where, in ,"s":"<id>" at the end.
 const (
 	payloadWhom  = `{"i":`
 	payloadValue = `,"m":`
 	payloadNode  = `,"n":`
+	payloadSeen  = `,"s":"`
 	payloadEnd   = `}`
 )
 
@@ -40,6 +41,21 @@ func encodePayload(event Event, tail string) []byte {
 		payload = append(payload, event.Value...)
 	}
 	return append(payload, tail...)
+}
+
+// cutSeen takes the place in the history off the end of a payload as it was
+// before. Payloads without one, or that others wrote in their own way, stay.
+func cutSeen(payload string) (rest string, seen entryID) {
+	i := strings.LastIndex(payload, payloadSeen)
+	if i < 0 {
+		return payload, entryID{}
+	}
+	id, closed := strings.CutSuffix(payload[i+len(payloadSeen):], `"`+payloadEnd)
+	seen, err := parseEntryID(id)
+	if !closed || err != nil {
+		return payload, entryID{}
+	}
+	return payload[:i] + payloadEnd, seen
 }
 
 // decodePayload returns the event that came over a channel, and the node that

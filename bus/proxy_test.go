@@ -89,7 +89,7 @@ func (p *proxy) forward(to io.WriteCloser, from io.ReadCloser) {
 	}
 }
 
-// spiedConn is a connection to Redis that says when a PUBLISH has been sent, and
+// spiedConn is a connection to Redis that says when an event has been sent, and
 // can end before the answer.
 type spiedConn struct {
 	net.Conn
@@ -99,7 +99,7 @@ type spiedConn struct {
 
 func (c *spiedConn) Write(b []byte) (int, error) {
 	n, err := c.Conn.Write(b)
-	if bytes.Contains(b, []byte("\r\npublish\r\n")) {
+	if bytes.Contains(b, []byte("\r\nevalsha\r\n")) && !bytes.Contains(b, []byte("bus_mark")) {
 		c.published()
 	}
 	return n, err

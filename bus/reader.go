@@ -19,6 +19,10 @@ import (
 // milliseconds: that needs no agreement between clocks. Handlers do not get it.
 const gapEvent = "bus_gap"
 
+// markEvent gives the node a place in the history when nothing else happens.
+// Handlers do not get it.
+const markEvent = "bus_mark"
+
 // reader keeps up the subscription and hands on what comes in. Its fields
 // belong to the goroutine that runs it.
 type reader struct {
@@ -124,8 +128,20 @@ func (r *reader) established() {
 		r.lostAt = time.Time{}
 	}
 	if missed {
-		r.bus.gaps.call(struct{}{})
+		r.bus.gap()
 	}
+	if !r.bus.history.kept() {
+		r.ready()
+		return
+	}
+	// From its mark on the node knows its place.
+	select {
+	case r.bus.mark <- struct{}{}:
+	default:
+	}
+}
+
+func (r *reader) ready() {
 	select {
 	case <-r.bus.ready:
 	default:
@@ -133,27 +149,51 @@ func (r *reader) established() {
 	}
 }
 
-// received hands on an event of another node.
+// received hands on an event of another node, and takes note of the place in the
+// history that it and the node's own have.
 func (r *reader) received(message *redis.Message) {
+	payload, seen := cutSeen(message.Payload)
+	if seen != (entryID{}) {
+		defer r.ready()
+	}
 	// What ends like this is ours and has been delivered: no need to decode it.
-	if strings.HasSuffix(message.Payload, r.bus.tail) {
+	if strings.HasSuffix(payload, r.bus.tail) {
+		r.bus.passed(seen)
 		return
 	}
-	event, node, err := decodePayload(message.Channel, message.Payload)
+	event, node, err := decodePayload(message.Channel, payload)
 	switch {
 	case err != nil, node == r.bus.node:
+		r.bus.passed(seen)
+	case event.Name == markEvent:
+		r.bus.passed(seen)
 	case event.Name == gapEvent:
+		r.bus.passed(seen)
 		err = r.gapReported(event.Value)
 	default:
-		r.bus.handlers.call(event)
+		r.bus.handForeign(event, seen)
 	}
 	if err != nil {
-		const enough = 100
-		r.bus.log.Warn("unreadable event skipped",
-			slog.String("channel", message.Channel[:min(enough, len(message.Channel))]),
-			slog.Int("bytes", len(message.Payload)),
-			slog.Any("error", err))
+		r.bus.unreadable(message.Channel, len(payload), err)
 	}
+}
+
+// passed takes note of an entry of the history that is not for the handlers.
+func (r *Redis) passed(seen entryID) {
+	if seen == (entryID{}) {
+		return
+	}
+	r.order.Lock()
+	r.position.Seen = seen.String()
+	r.order.Unlock()
+}
+
+func (r *Redis) unreadable(channel string, bytes int, err error) {
+	const enough = 100
+	r.log.Warn("unreadable event skipped",
+		slog.String("channel", channel[:min(enough, len(channel))]),
+		slog.Int("bytes", bytes),
+		slog.Any("error", err))
 }
 
 // gapReported takes another node's word that we may have missed an event. When
@@ -168,27 +208,43 @@ func (r *reader) gapReported(value json.RawMessage) error {
 		return nil
 	}
 	r.complete = time.Now()
-	r.bus.gaps.call(struct{}{})
+	r.bus.gap()
 	return nil
 }
 
 // keep pings on the subscription, so that there is always something to be read
 // from a connection that works, and closes it when ctx ends, which does not by
-// itself interrupt a read. It also sees to it that other nodes hear of gaps.
+// itself interrupt a read. It also sees to it that other nodes hear of gaps, and
+// that the node's place in the history is never an old one.
 func (r *Redis) keep(ctx context.Context, pubsub *redis.PubSub) {
 	ticker := time.NewTicker(r.timing.ping)
 	defer ticker.Stop()
+	var marked time.Time
 	for {
 		select {
 		case <-ctx.Done():
 			_ = pubsub.Close()
 			return
+		case <-r.mark:
+			marked = r.setMark(ctx)
 		case <-ticker.C:
 			// An error is left to the reader, who meets it as well.
 			_ = pubsub.Ping(ctx)
 			r.reportGap(ctx)
+			if r.history.kept() && time.Since(marked) > r.history.heartbeat() {
+				marked = r.setMark(ctx)
+			}
 		}
 	}
+}
+
+// setMark puts an entry of no meaning into the history, and returns when; zero
+// where it failed.
+func (r *Redis) setMark(ctx context.Context) time.Time {
+	if r.send(ctx, Event{Name: markEvent}, 0) != nil {
+		return time.Time{} // tried again with the next ping
+	}
+	return time.Now()
 }
 
 // reportGap tells the other nodes of events that may not have reached them, if
@@ -199,8 +255,12 @@ func (r *Redis) reportGap(ctx context.Context) {
 		return
 	}
 	age := time.Since(r.born) - time.Duration(untold)
-	event := Event{Name: gapEvent, Value: strconv.AppendInt(nil, age.Milliseconds(), 10)}
-	if err := r.send(ctx, event); err == nil {
+	event := Event{
+		Name:      gapEvent,
+		Value:     strconv.AppendInt(nil, age.Milliseconds(), 10),
+		Transient: !r.history.kept(),
+	}
+	if err := r.send(ctx, event, 0); err == nil {
 		// Unless another one has failed since.
 		r.untold.CompareAndSwap(untold, 0)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -25,14 +26,21 @@ type Redis struct {
 	log    *slog.Logger
 	timing timing
 
+	history  History
+	underWay *underWay // own events on their way into the history
+
 	handlers listeners[Event]
 	gaps     listeners[struct{}]
+
+	order    sync.Mutex // held while handlers are called
+	position Position   // under order
 
 	// untold is when the latest Publish began that may not have reached the
 	// other nodes, as time since born; zero when they need not be told of any.
 	untold atomic.Int64
 	born   time.Time
 
+	mark   chan struct{} // one slot: a mark is due
 	ready  chan struct{} // closed by the reader
 	cancel context.CancelFunc
 	done   chan struct{} // closed when the reader has ended
@@ -40,7 +48,7 @@ type Redis struct {
 
 // timing is how long things take or may take.
 type timing struct {
-	publish    time.Duration // at most, until a PUBLISH has been answered
+	publish    time.Duration // at most, until Redis has taken an event
 	ping       time.Duration // between two pings on the subscription
 	silence    time.Duration // without a word from Redis before it counts as lost
 	minBackoff time.Duration // before the first try to connect again
@@ -58,26 +66,33 @@ var defaultTiming = timing{
 }
 
 // NewRedis returns an open bus, which starts to connect at once: see Ready. The
+// history is the same for all nodes. The
 // node's name must not be empty and must be another for every process, now and
 // later; a random one will do. The caller keeps the client and closes it after
 // the bus. It should have ContextTimeoutEnabled: without that, the limit of a
 // second on Publish is the client's own timeouts.
-func NewRedis(client redis.UniversalClient, node string, log *slog.Logger) *Redis {
-	return newRedis(client, node, log, defaultTiming)
+func NewRedis(client redis.UniversalClient, node string, history History, log *slog.Logger) *Redis {
+	return newRedis(client, node, history, log, defaultTiming)
 }
 
-func newRedis(client redis.UniversalClient, node string, log *slog.Logger, timing timing) *Redis {
+func newRedis(client redis.UniversalClient, node string, history History, log *slog.Logger, timing timing) *Redis {
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &Redis{
-		client: client,
-		node:   node,
-		tail:   payloadTail(node),
-		log:    log,
-		timing: timing,
-		born:   time.Now(),
-		ready:  make(chan struct{}),
-		cancel: cancel,
-		done:   make(chan struct{}),
+		client:   client,
+		node:     node,
+		tail:     payloadTail(node),
+		log:      log,
+		timing:   timing,
+		history:  history,
+		underWay: newUnderWay(),
+		born:     time.Now(),
+		mark:     make(chan struct{}, 1),
+		ready:    make(chan struct{}),
+		cancel:   cancel,
+		done:     make(chan struct{}),
+	}
+	if history.kept() {
+		r.position.Node = node
 	}
 	go func() {
 		defer close(r.done)
@@ -86,8 +101,9 @@ func newRedis(client redis.UniversalClient, node string, log *slog.Logger, timin
 	return r
 }
 
-// Ready is closed once the node has begun to hear the others. Events of theirs
-// before that are not delivered.
+// Ready is closed once the node has begun to hear the others, and, where there is
+// a history, knows its place in it. Events of theirs before that are not
+// delivered.
 func (r *Redis) Ready() <-chan struct{} {
 	return r.ready
 }
@@ -102,12 +118,57 @@ func (r *Redis) Publish(ctx context.Context, event Event) error {
 		return ErrClosed
 	}
 	began := max(1, time.Since(r.born)) // zero is taken
-	r.handlers.call(event)
-	if err := r.send(ctx, event); err != nil {
+	if !r.history.kept() {
+		event.Transient = true
+	}
+	var number int64
+	defer func() { r.underWay.end(number) }() // also when a handler panics
+	r.hand(event, &number)
+	if err := r.send(ctx, event, number); err != nil {
 		r.owe(began)
 		return fmt.Errorf("publish %s: %w", event.Name, err)
 	}
 	return nil
+}
+
+// hand hands an own event to the handlers. It gets a number where it is to be
+// kept.
+func (r *Redis) hand(event Event, number *int64) {
+	r.order.Lock()
+	defer r.order.Unlock() // deferred, as the publisher may survive a handler's panic
+	event.Prior = Position{}
+	if !event.Transient {
+		event.Prior = r.position
+		r.position.Own++
+		*number = r.position.Own
+		r.underWay.begin(*number)
+	}
+	r.handlers.call(event)
+}
+
+// handForeign hands another node's event to the handlers.
+func (r *Redis) handForeign(event Event, seen entryID) {
+	r.order.Lock()
+	defer r.order.Unlock()
+	if seen != (entryID{}) {
+		event.Prior = r.position
+		r.position.Seen = seen.String()
+	}
+	r.handlers.call(event)
+}
+
+// gap calls the functions that want to know of lost events.
+func (r *Redis) gap() {
+	r.order.Lock()
+	defer r.order.Unlock()
+	r.gaps.call(struct{}{})
+}
+
+// Between implements Bus.
+func (r *Redis) Between(f func(Position)) {
+	r.order.Lock()
+	defer r.order.Unlock()
+	f(r.position)
 }
 
 // Subscribe implements Bus.
@@ -131,20 +192,20 @@ func (r *Redis) Close() error {
 	return nil
 }
 
-// publishCommand is a PUBLISH that the client sends once, whatever its settings
-// say about retries: an answer that got lost does not mean that the event did,
-// and the clients of other nodes are to get it once. The alternative, a number
-// in every payload by which receivers know what they have seen, would have to
-// tell repeated events from reordered ones, and needs memory for every node.
-type publishCommand struct {
-	*redis.IntCmd
+// once is a command that the client sends once, whatever its settings say about
+// retries: an answer that got lost does not mean that the event did, and the
+// clients of other nodes are to get it once. The alternative, a number in every
+// payload by which receivers know what they have seen, would have to tell
+// repeated events from reordered ones, and needs memory for every node.
+type once struct {
+	*redis.Cmd
 }
 
 // NoRetry overrides the command's.
-func (publishCommand) NoRetry() bool { return true }
+func (once) NoRetry() bool { return true }
 
-// send tells the other nodes.
-func (r *Redis) send(ctx context.Context, event Event) error {
+// send tells the other nodes, and the history unless the event is transient.
+func (r *Redis) send(ctx context.Context, event Event, number int64) error {
 	ctx, cancel := context.WithTimeout(ctx, r.timing.publish)
 	defer cancel()
 	client, err := r.publisher(ctx)
@@ -152,7 +213,10 @@ func (r *Redis) send(ctx context.Context, event Event) error {
 		return err
 	}
 	payload := encodePayload(event, r.tail)
-	return client.Process(ctx, publishCommand{redis.NewIntCmd(ctx, "publish", channelPrefix+event.Name, payload)})
+	if event.Transient {
+		return client.Process(ctx, once{redis.NewCmd(ctx, "publish", channelPrefix+event.Name, payload)})
+	}
+	return r.history.add(ctx, client, event.Name, number, payload)
 }
 
 // publisher returns the client to publish with. In a Redis Cluster that is the
@@ -160,7 +224,7 @@ func (r *Redis) send(ctx context.Context, event Event) error {
 // that its name hashes to, and the order among them would be lost.
 func (r *Redis) publisher(ctx context.Context) (redis.UniversalClient, error) {
 	if cluster, ok := r.client.(*redis.ClusterClient); ok {
-		return cluster.MasterForKey(ctx, channelPrefix)
+		return cluster.MasterForKey(ctx, historyKey)
 	}
 	return r.client, nil
 }
@@ -174,7 +238,3 @@ func (r *Redis) owe(began time.Duration) {
 		}
 	}
 }
-
-func (r *Redis) Between(f func(Position)) { f(Position{}) }
-
-func (r *Redis) Missed(context.Context, Position, Position) ([]Event, error) { return nil, ErrNoHistory }

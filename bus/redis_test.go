@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
@@ -63,7 +64,7 @@ func TestClusterGetsAllEventsAtOneNode(t *testing.T) {
 		},
 	})
 	t.Cleanup(func() { _ = client.Close() })
-	a := bus.NewRedis(client, "a", slog.New(new(logged)))
+	a := bus.NewRedis(client, "a", history, slog.New(new(logged)))
 	t.Cleanup(func() { _ = a.Close() })
 
 	names := []string{"message_created", "message_updated", "message_deleted", "post_created", "post_updated", "typing_start"}
@@ -83,7 +84,7 @@ func TestClusterGetsAllEventsAtOneNode(t *testing.T) {
 func openPair(t *testing.T, clientA, clientB redis.UniversalClient) (a, b *bus.Redis) {
 	t.Helper()
 	log := slog.New(new(logged))
-	a, b = bus.NewRedis(clientA, "a", log), bus.NewRedis(clientB, "b", log)
+	a, b = bus.NewRedis(clientA, "a", history, log), bus.NewRedis(clientB, "b", history, log)
 	for _, r := range []*bus.Redis{a, b} {
 		t.Cleanup(func() { _ = r.Close() })
 		await(t, r.Ready(), "the subscription")
@@ -108,10 +109,33 @@ func TestWireFormat(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const payload = `{"i":"1","m":{"id":"1"},"n":"a"}`
-	if message.Channel != "meower:post_created" || message.Payload != payload {
-		t.Errorf("sent %s on %s, want %s on meower:post_created", message.Payload, message.Channel, payload)
+	entries, err := client.XRevRangeN(t.Context(), "meower:history", "+", "-", 1).Result()
+	if err != nil {
+		t.Fatal(err)
 	}
+	const payload = `{"i":"1","m":{"id":"1"},"n":"a"`
+	if want := payload + `,"s":"` + entries[0].ID + `"}`; message.Channel != "meower:post_created" || message.Payload != want {
+		t.Errorf("sent %s on %s, want %s on meower:post_created", message.Payload, message.Channel, want)
+	}
+	kept := map[string]any{"e": "post_created", "o": "1", "p": payload + "}"}
+	if !maps.Equal(entries[0].Values, kept) {
+		t.Errorf("kept %v, want %v", entries[0].Values, kept)
+	}
+	if ttl := client.PTTL(t.Context(), "meower:history").Val(); ttl <= 0 {
+		t.Errorf("the history has no end: %v", ttl)
+	}
+
+	// What is for the moment is not kept.
+	passing := event("typing_start", "2")
+	passing.Transient = true
+	a.publish(t, passing)
+	if message, err = raw.ReceiveMessage(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if want := `{"i":"2","m":{"id":"2"},"n":"a"}`; message.Channel != "meower:typing_start" || message.Payload != want {
+		t.Errorf("sent %s on %s, want %s on meower:typing_start", message.Payload, message.Channel, want)
+	}
+	a.inbox.Next()
 
 	// And in, from somebody who writes JSON in his own way.
 	a.inbox.Next()
@@ -154,7 +178,7 @@ func TestUnansweredPublishIsNotRepeated(t *testing.T) {
 	t.Parallel()
 	server := runMiniredis(t)
 	var breaks atomic.Bool
-	overBreakingConn := func(_ redis.UniversalClient, name string, log *slog.Logger) *bus.Redis {
+	overBreakingConn := func(_ redis.UniversalClient, name string, _ bus.History, log *slog.Logger) *bus.Redis {
 		client := redis.NewClient(&redis.Options{
 			Addr:                  server.Addr(),
 			ContextTimeoutEnabled: true,
@@ -167,7 +191,7 @@ func TestUnansweredPublishIsNotRepeated(t *testing.T) {
 			},
 		})
 		t.Cleanup(func() { _ = client.Close() })
-		return bus.NewFastRedis(client, name, log)
+		return bus.NewFastRedis(client, name, history, log)
 	}
 	a, b := newNode(t, overBreakingConn, "a", server.Addr()), newNode(t, bus.NewFastRedis, "b", server.Addr())
 	a.waitReady(t)

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gorilla/websocket"
 	"github.com/redis/go-redis/v9"
@@ -52,7 +53,7 @@ func TestTranscriptsOnContainers(t *testing.T) {
 		client := redis.NewClient(&redis.Options{Addr: redisServer.Addr, MaxRetries: -1, ContextTimeoutEnabled: true})
 		t.Cleanup(func() { must(t, client.Close()) })
 		must(t, client.FlushAll(t.Context()).Err())
-		events := bus.NewRedis(client, t.Name(), slog.New(slog.DiscardHandler))
+		events := bus.NewRedis(client, t.Name(), bus.History{Events: 10_000, For: 2 * time.Minute}, slog.New(slog.DiscardHandler))
 		t.Cleanup(func() { must(t, events.Close()) })
 		<-events.Ready()
 		return backing{store: durable, client: client, bus: events, stopRedis: func() {

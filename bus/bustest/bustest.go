@@ -40,6 +40,10 @@ func Run(t *testing.T, open func(t *testing.T) (a, b bus.Bus)) {
 		{"handlers come and go while others publish", testComeAndGo},
 		{"a handler may subscribe another", testSubscribeInHandler},
 		{"an undisturbed bus has no gaps", testNoGap},
+		{"handlers are called one at a time", testOneAtATime},
+		{"nothing is missed and nothing comes twice", testMissed},
+		{"what is for the moment is not kept", testTransient},
+		{"unknown positions are refused", testUnknownPositions},
 		{"a closed bus is silent", testClose},
 	} {
 		t.Run(test.name, func(t *testing.T) {
