@@ -107,10 +107,15 @@ func (c *conn) serve() {
 // cutOff ends the connection without waiting for the client, and the command
 // under way. The socket is left to the reader to close, who wants to know first
 // what the client has received.
-func (c *conn) cutOff() {
+func (c *conn) cutOff() { c.cutOffIn(0) }
+
+// cutOffIn is cutOff that lets a write go on for a moment.
+func (c *conn) cutOffIn(moment time.Duration) {
 	c.cut.Store(true)
 	c.cancel()
-	_ = c.wire.Conn.SetDeadline(time.Unix(1, 0)) // a broken one has ended by itself
+	// A broken connection, which takes no deadline, has ended by itself.
+	_ = c.wire.Conn.SetWriteDeadline(time.Now().Add(moment))
+	_ = c.wire.Conn.SetReadDeadline(time.Unix(1, 0))
 }
 
 // incoming is what a frame is read with. Idle connections need none.

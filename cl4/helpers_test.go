@@ -2,9 +2,11 @@ package cl4
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -35,6 +37,8 @@ type backing struct {
 	store  store.Store
 	client redis.UniversalClient
 	bus    bus.Bus
+	// worker is the node's number, for nodes on one store.
+	worker int
 	// stopRedis begins an outage.
 	stopRedis func()
 }
@@ -66,7 +70,7 @@ func newWorld(t testing.TB, change func(*Options), prepare ...func(*Server)) *wo
 func newWorldOn(t testing.TB, on backing, change func(*Options), prepare ...func(*Server)) *world {
 	t.Helper()
 	w := &world{t: t, backing: on}
-	ids, err := core.NewIDs(1, 1, time.Now)
+	ids, err := core.NewIDs(1, on.worker, time.Now)
 	must(t, err)
 	log := slog.New(slog.DiscardHandler)
 	w.core, err = core.New(context.Background(), core.Options{
@@ -96,6 +100,29 @@ func newWorldOn(t testing.TB, on backing, change func(*Options), prepare ...func
 		web.Close()
 	})
 	return w
+}
+
+// cluster is several nodes on one store and Redis.
+type cluster struct {
+	redis *miniredis.Miniredis
+	nodes []*world
+}
+
+func newCluster(t testing.TB, n int, change func(*Options)) *cluster {
+	t.Helper()
+	c := &cluster{redis: miniredis.RunT(t)}
+	durable := memory.New()
+	for i := range n {
+		client := redis.NewClient(&redis.Options{Addr: c.redis.Addr(), MaxRetries: -1, ContextTimeoutEnabled: true})
+		t.Cleanup(func() { _ = client.Close() })
+		history := bus.History{Events: 10_000, For: 2 * time.Minute}
+		events := bus.NewRedis(client, "node"+strconv.Itoa(i), history, slog.New(slog.DiscardHandler))
+		t.Cleanup(func() { _ = events.Close() })
+		<-events.Ready()
+		on := backing{store: durable, client: client, bus: events, worker: i, stopRedis: c.redis.Close}
+		c.nodes = append(c.nodes, newWorldOn(t, on, change))
+	}
+	return c
 }
 
 // user is someone who has registered.
@@ -136,8 +163,9 @@ func (w *world) ban(u user) {
 
 // client is a websocket client.
 type client struct {
-	t  testing.TB
-	ws *websocket.Conn
+	t      testing.TB
+	ws     *websocket.Conn
+	resume string // what ready said
 }
 
 func (w *world) dial() *client {
@@ -153,12 +181,26 @@ func (w *world) dial() *client {
 // connect dials and authenticates.
 func (w *world) connect(u user) *client {
 	w.t.Helper()
+	return w.goOn(u, "")
+}
+
+// goOn is connect for a client that was there before; an empty token means that
+// it was not.
+func (w *world) goOn(u user, resume string) *client {
+	w.t.Helper()
 	c := w.dial()
-	c.send(`{"cmd":"authenticate","token":"` + u.token + `"}`)
-	c.expect(`{"cmd":"statuscode","code":"I:100 | OK","code_id":100}`)
-	if got := c.read(); !strings.HasPrefix(got, `{"cmd":"ready",`) {
-		w.t.Fatalf("got %s, want ready", got)
+	packet := `{"cmd":"authenticate","token":"` + u.token + `"`
+	if resume != "" {
+		packet += `,"resume":"` + resume + `"`
 	}
+	c.send(packet + "}")
+	c.expect(`{"cmd":"statuscode","code":"I:100 | OK","code_id":100}`)
+	var ready struct{ Cmd, Resume string }
+	must(w.t, json.Unmarshal([]byte(c.read()), &ready))
+	if ready.Cmd != "ready" {
+		w.t.Fatalf("got %s, want ready", ready.Cmd)
+	}
+	c.resume = ready.Resume
 	return c
 }
 

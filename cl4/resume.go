@@ -23,6 +23,9 @@ const (
 	// claimWait is how long a connection that goes on waits for the one before,
 	// which another node may still take for alive, to end.
 	claimWait = time.Second
+	// lastWord is how long the close frame of a connection that goes on elsewhere
+	// may take.
+	lastWord = 100 * time.Millisecond
 	// keepWait is how long the end of a connection waits for Redis.
 	keepWait = time.Second
 	// maxReplays is how many connections may read the history at once: what they
@@ -186,9 +189,11 @@ func (s *Server) claim(id, userID string) bool {
 		return false
 	}
 	// The client is elsewhere, so nobody waits for it to say goodbye here.
-	c.close(closeResumed, "Resumed elsewhere")
+	c.mu.Lock()
+	c.closeLocked(closeResumed, "Resumed elsewhere")
+	c.mu.Unlock()
 	c.flush()
-	c.cutOff()
+	c.cutOffIn(lastWord)
 	return true
 }
 
