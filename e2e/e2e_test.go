@@ -80,6 +80,11 @@ func TestTwoNodesHearEachOtherAndSurviveOutages(t *testing.T) {
 		expectOutage(t, a, token)
 		redis.Start(t)
 		recovered(t, a, token, onA, onB)
+		for name, c := range map[string]*client{"a": onA, "b": onB} {
+			if c.resyncs == 0 {
+				t.Errorf("the client of %s does not know that it may have missed events", name)
+			}
+		}
 	})
 	t.Run("the store stops and starts", func(t *testing.T) {
 		before := a.post(token, "kept")
@@ -133,6 +138,6 @@ func recovered(t *testing.T, n *node, token string, clients ...*client) {
 	defer posting.Wait()
 	defer close(heard)
 	for _, c := range clients {
-		c.expect("post_created", 0)
+		c.expectEvent("post_created")
 	}
 }

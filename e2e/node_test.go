@@ -218,8 +218,9 @@ func (n *node) post(token, content string) string {
 
 // client is a websocket client of one node.
 type client struct {
-	t  *testing.T
-	ws *websocket.Conn
+	t       *testing.T
+	ws      *websocket.Conn
+	resyncs int // how often it has been told to read again
 }
 
 type packet map[string]any
@@ -276,11 +277,30 @@ func (c *client) expect(cmd string, code int) packet {
 	return p
 }
 
+// expectEvent is expect for a client that may be told to read again before.
+func (c *client) expectEvent(cmd string) packet {
+	c.t.Helper()
+	for {
+		p, err := c.read()
+		if err != nil {
+			c.t.Fatalf("waiting for %s: %v", cmd, err)
+		}
+		switch p["cmd"] {
+		case cmd:
+			return p
+		case "resync":
+			c.resyncs++
+		default:
+			c.t.Fatalf("got %v, want %s", p, cmd)
+		}
+	}
+}
+
 // expectPost reads until a packet tells of the post.
 func (c *client) expectPost(id string) {
 	c.t.Helper()
 	for {
-		if c.expect("post_created", 0)["val"].(map[string]any)["id"] == id {
+		if c.expectEvent("post_created")["val"].(map[string]any)["id"] == id {
 			return
 		}
 	}
