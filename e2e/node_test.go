@@ -296,6 +296,21 @@ func (c *client) expectEvent(cmd string) packet {
 	}
 }
 
+// expectResync reads until the client has been told to read again, unless it was
+// before. Its own node's posts may come first.
+func (c *client) expectResync() {
+	c.t.Helper()
+	for c.resyncs == 0 {
+		p, err := c.read()
+		if err != nil {
+			c.t.Fatalf("waiting for resync: %v", err)
+		}
+		if p["cmd"] == "resync" {
+			c.resyncs++
+		}
+	}
+}
+
 // expectPost reads until a packet tells of the post.
 func (c *client) expectPost(id string) {
 	c.t.Helper()
