@@ -59,7 +59,6 @@ type conn struct {
 	budget           *rate.Limiter // nil until there is a command to count
 	refusals         int           // in a row
 	closeAfterAnswer bool
-	handshaken       atomic.Bool
 
 	// The hub's, under its lock.
 	topics        []string

@@ -65,6 +65,8 @@ var routes = map[string]route{
 var internals = map[string]func(*Server, bus.Event){
 	eventSocketClaimed:  (*Server).socketClaimed,
 	eventSocketReleased: (*Server).socketReleased,
+	eventRosterChanged:  (*Server).rosterTold,
+	eventRosterAsked:    (*Server).rosterTold,
 }
 
 // privateUserFields are what only the user themselves hears of.
@@ -81,7 +83,7 @@ func (s *Server) onEvent(e bus.Event) {
 		return
 	}
 	for _, d := range route.deliveries(s, e) {
-		s.fanOut(d, e)
+		s.fanOut(d, e.Prior)
 	}
 	if route.then != nil {
 		route.then(s, e)
@@ -89,15 +91,15 @@ func (s *Server) onEvent(e bus.Event) {
 }
 
 // fanOut queues a packet for many. It is encoded once, whatever their number,
-// and not at all where there is nobody.
-func (s *Server) fanOut(d delivery, e bus.Event) {
+// and not at all where there is nobody. prior is the position before the event
+// that the packet is about, zero where there is none that can be had again.
+func (s *Server) fanOut(d delivery, prior bus.Position) {
 	conns := s.hub.in(d.topic)
 	if len(conns) == 0 {
 		return
 	}
 	f := s.sharedFrame(d.packet())
-	if e.Prior != (bus.Position{}) {
-		prior := e.Prior
+	if prior != (bus.Position{}) {
 		f.prior = &prior
 	}
 	claimed := make([]*conn, 0, len(conns))
@@ -223,6 +225,9 @@ func (s *Server) userGone(e bus.Event) {
 				who.username.Store(&name)
 			}
 		}
+		if s.presence != nil {
+			s.presence.renamed(e.Whom, name)
+		}
 	}
 	if isDeleted(fields) {
 		s.hub.dropTopic("users/" + e.Whom)
@@ -284,6 +289,16 @@ func (s *Server) relationshipChanged(e bus.Event) {
 	for _, c := range s.hub.in(topicMe + relationship.ID) {
 		if who := c.who.Load(); who != nil {
 			who.setBlockedBy(e.Whom, *relationship.Blocked)
+		}
+	}
+}
+
+// rosterTold hands on what another node tells of one of the lists that all nodes
+// share.
+func (s *Server) rosterTold(e bus.Event) {
+	for _, r := range s.rosters {
+		if r.list == e.Whom {
+			r.onEvent(e)
 		}
 	}
 }

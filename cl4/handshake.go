@@ -1,17 +1,12 @@
 package cl4
 
-import (
-	"context"
-	"encoding/json"
-)
+import "context"
 
 // cloudLinkVersion is the version of CloudLink that is spoken.
 const cloudLinkVersion = "0.1.9.2"
 
-// maxUserList is how many users a list holds at most.
-const maxUserList = 1000
-
-// handshake tells the client who and where it is. Asking again does no harm.
+// handshake tells the client who and where it is, and who else is here; from then
+// on also who comes and goes. Asking again does no harm.
 func handshake(_ context.Context, c *conn, p packet) error {
 	for _, part := range [...]struct{ cmd, val string }{
 		{"client_ip", c.address},
@@ -24,16 +19,11 @@ func handshake(_ context.Context, c *conn, p packet) error {
 		}
 		c.answer(frame)
 	}
-	users := []listedUser{}
-	if c.server.userList {
-		users = c.server.hub.userList(maxUserList)
+	if presence := c.server.presence; presence != nil {
+		presence.answerList(c, p.listener)
+	} else {
+		c.answer(ulistPacket("set", []byte("[]"), p.listener))
 	}
-	encoded, err := json.Marshal(users)
-	if err != nil {
-		return err
-	}
-	list := append([]byte(`{"cmd":"ulist","mode":"set","val":`), encoded...)
-	c.answer(finish(append(list, `,"rooms":"default"`...), p.listener))
 	c.ok(p)
 	return nil
 }

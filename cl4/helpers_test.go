@@ -108,7 +108,7 @@ type cluster struct {
 	nodes []*world
 }
 
-func newCluster(t testing.TB, n int, change func(*Options)) *cluster {
+func newCluster(t testing.TB, n int, change func(*Options), prepare ...func(*Server)) *cluster {
 	t.Helper()
 	c := &cluster{redis: miniredis.RunT(t)}
 	durable := memory.New()
@@ -120,7 +120,7 @@ func newCluster(t testing.TB, n int, change func(*Options)) *cluster {
 		t.Cleanup(func() { _ = events.Close() })
 		<-events.Ready()
 		on := backing{store: durable, client: client, bus: events, worker: i, stopRedis: c.redis.Close}
-		c.nodes = append(c.nodes, newWorldOn(t, on, change))
+		c.nodes = append(c.nodes, newWorldOn(t, on, change, prepare...))
 	}
 	return c
 }

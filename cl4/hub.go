@@ -2,16 +2,16 @@ package cl4
 
 import (
 	"slices"
-	"strings"
 	"sync"
 )
 
 // Topics are what connections get events about. Clients subscribe to those of
 // subscribe.go; "me/" and the user's id, and "chats/" and a chat's id, come with
-// authentication.
+// authentication, and changes of the list of users with the handshake.
 const (
-	topicMe    = "me/"
-	topicChats = "chats/"
+	topicMe       = "me/"
+	topicChats    = "chats/"
+	topicUserList = "ulist"
 )
 
 // hub knows which connections get what. It is safe for concurrent use; nothing
@@ -138,11 +138,25 @@ func (h *hub) register(c *conn, who *identity, limit int) bool {
 func (h *hub) unregister(c *conn) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	listens := slices.Contains(c.topics, topicUserList)
 	for _, topic := range c.topics {
 		h.drop(c, topic)
 	}
 	c.topics, c.subscriptions = nil, 0
+	if listens {
+		h.enter(c, topicUserList)
+	}
 	c.who.Store(nil)
+}
+
+// listen adds a topic that does not need authentication. A connection that has
+// ended, or was never taken in, is left alone.
+func (h *hub) listen(c *conn, topic string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.conns.find(c) >= 0 && !slices.Contains(c.topics, topic) {
+		h.enter(c, topic)
+	}
 }
 
 // join adds a topic that comes with authentication; one that is there stays.
@@ -252,23 +266,4 @@ func (h *hub) in(topic string) []*conn {
 		return s.list()
 	}
 	return nil
-}
-
-// listedUser is a user in a list of users.
-type listedUser struct {
-	ID       string `json:"id"`
-	Username string `json:"username"`
-}
-
-// userList returns the users who are connected, at most limit.
-func (h *hub) userList(limit int) []listedUser {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	list := []listedUser{}
-	for topic, s := range h.topics {
-		if id, ok := strings.CutPrefix(topic, topicMe); ok && len(list) < limit {
-			list = append(list, listedUser{ID: id, Username: *s.members[0].who.Load().username.Load()})
-		}
-	}
-	return list
 }

@@ -43,6 +43,9 @@ func (k *keeper) run() {
 
 // look goes through all connections once.
 func (k *keeper) look(now time.Time) {
+	if k.server.presence != nil {
+		k.server.presence.look(now)
+	}
 	ping := &frame{kind: websocket.PingMessage, at: now}
 	var claimed []*conn
 	for _, c := range k.server.hub.all() {
@@ -83,6 +86,7 @@ type timing struct {
 	write   time.Duration // for a chunk to go out
 	auth    time.Duration // for authentication, where it is required
 	goodbye time.Duration // for the client's answer to a close
+	grace   time.Duration // for a user without a connection to be back
 }
 
 var defaultTiming = timing{
@@ -91,9 +95,10 @@ var defaultTiming = timing{
 	write:   10 * time.Second,
 	auth:    60 * time.Second,
 	goodbye: 3 * time.Second,
+	grace:   5 * time.Second,
 }
 
 // tick is how often the keeper looks: often enough for the shortest time.
 func (t timing) tick() time.Duration {
-	return max(min(t.ping, t.pong, t.auth, t.goodbye)/3, time.Millisecond)
+	return max(min(t.ping, t.pong, t.auth, t.goodbye, t.grace)/3, time.Millisecond)
 }

@@ -68,8 +68,12 @@ func newResumeID() string { return rand.Text() }
 // resumeToken names the connection and the node that has it.
 func (s *Server) resumeToken(who *identity) string { return s.node + "." + who.resume }
 
-// opened makes a connection one that can be resumed.
+// opened makes a connection one that can be resumed, and its user one who is
+// online.
 func (s *Server) opened(c *conn, who *identity) {
+	if s.presence != nil {
+		s.presence.connected(who)
+	}
 	s.resumes.mu.Lock()
 	s.resumes.open[who.resume] = c
 	s.resumes.mu.Unlock()

@@ -4,7 +4,9 @@ package cl4
 
 import (
 	"bufio"
+	"cmp"
 	"context"
+	"crypto/rand"
 	"log/slog"
 	"net"
 	"net/http"
@@ -76,7 +78,6 @@ type Server struct {
 	disabled          map[string]bool
 	motd              string
 	requireAuth       bool
-	userList          bool
 	compression       bool
 	commandsPerSecond int
 	perAccount        int
@@ -93,6 +94,10 @@ type Server struct {
 
 	writers *writers
 	keeper  *keeper // nil until there is a connection
+
+	name     string    // of the node, for the others
+	presence *presence // nil where lists of users are off
+	rosters  []*roster // shared with the other nodes
 
 	mu       sync.Mutex
 	stopping bool
@@ -112,7 +117,6 @@ func New(o Options) *Server {
 		disabled:          map[string]bool{},
 		motd:              o.MOTD,
 		requireAuth:       o.RequireAuth,
-		userList:          o.UserList,
 		compression:       o.Compression,
 		commandsPerSecond: o.CommandsPerSecond,
 		perAccount:        o.ConnectionsPerAccount,
@@ -125,6 +129,11 @@ func New(o Options) *Server {
 	}
 	s.bus.Between(func(p bus.Position) { s.node = p.Node })
 	s.forgetful = s.node == ""
+	s.name = cmp.Or(s.node, rand.Text()) // a bus that keeps no history names no node
+	if o.UserList {
+		s.presence = newPresence(s)
+		s.rosters = append(s.rosters, s.presence.roster)
+	}
 	for _, cmd := range o.Disabled {
 		s.disabled[cmd] = true
 	}
@@ -203,6 +212,9 @@ func (s *Server) begin() bool {
 	if s.keeper == nil {
 		s.keeper = startKeeper(s)
 		s.writers.start(runtime.GOMAXPROCS(0))
+		for _, r := range s.rosters {
+			r.start()
+		}
 	}
 	s.serving.Add(1)
 	return true
@@ -217,9 +229,13 @@ func (s *Server) isStopping() (stopping, cutting bool) {
 // leave takes a connection out of the hub. It returns what the connection was
 // in, and the position up to which it got the events; nil where it got none.
 func (s *Server) leave(c *conn) (left *departure, at *bus.Position) {
-	if c.who.Load() == nil {
+	who := c.who.Load()
+	if who == nil {
 		s.hub.remove(c)
 		return nil, nil
+	}
+	if s.presence != nil && c.principal != nil {
+		defer s.presence.disconnected(who.userID)
 	}
 	left, at = &departure{}, &bus.Position{}
 	s.bus.Between(func(p bus.Position) {
@@ -281,6 +297,9 @@ func (s *Server) stop() {
 	s.keeper = nil
 	s.mu.Unlock()
 	if keeper != nil {
+		for _, r := range s.rosters {
+			r.stop()
+		}
 		keeper.stop()
 		s.writers.stop()
 	}
