@@ -39,27 +39,40 @@ func (h History) heartbeat() time.Duration { return h.For / 4 }
 // life is how long an entry is kept.
 func (h History) life() time.Duration { return h.For + 2*h.heartbeat() }
 
-// addEntrySource adds to the history and publishes, in one step: so every node hears of
-// the entries in the order of their ids. It trims what is too old or too much,
-// roughly, which costs nothing.
-const addEntrySource = `
-local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'e', ARGV[3], 'o', ARGV[4], 'p', ARGV[5] .. '}')
+// addEntriesSource adds to the history and publishes, in one step: so every node
+// hears of the entries in the order of their ids. It trims what is too old or too
+// much, roughly, which costs nothing.
+const addEntriesSource = `
+local id
+for i = 3, #ARGV, 3 do
+	id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'e', ARGV[i], 'o', ARGV[i + 1], 'p', ARGV[i + 2] .. '}')
+	redis.call('PUBLISH', 'meower:' .. ARGV[i], ARGV[i + 2] .. ',"s":"' .. id .. '"}')
+end
 local oldest = tonumber(string.match(id, '^%d+')) - tonumber(ARGV[2])
 redis.call('XTRIM', KEYS[1], 'MINID', '~', string.format('%.0f', oldest))
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
-redis.call('PUBLISH', 'meower:' .. ARGV[3], ARGV[5] .. ',"s":"' .. id .. '"}')
 return id`
 
-var addEntry = redis.NewScript(addEntrySource)
+var addEntries = redis.NewScript(addEntriesSource)
 
-// add adds an event with that payload.
-func (h History) add(ctx context.Context, client redis.UniversalClient, name string, number int64, payload []byte) error {
-	arguments := []any{
-		1, historyKey, h.Events, h.life().Milliseconds(), name, number, payload[:len(payload)-len(payloadEnd)],
+// addition is an event on its way into the history.
+type addition struct {
+	name    string
+	number  int64 // among its node's own
+	payload []byte
+}
+
+// add adds events in this order.
+func (h History) add(ctx context.Context, client redis.UniversalClient, additions []addition) error {
+	arguments := make([]any, 0, 7+3*len(additions))
+	arguments = append(arguments, "evalsha", addEntries.Hash(), 1, historyKey, h.Events, h.life().Milliseconds())
+	for _, a := range additions {
+		arguments = append(arguments, a.name, a.number, a.payload[:len(a.payload)-len(payloadEnd)])
 	}
-	err := client.Process(ctx, once{redis.NewCmd(ctx, append([]any{"evalsha", addEntry.Hash()}, arguments...)...)})
+	err := client.Process(ctx, once{redis.NewCmd(ctx, arguments...)})
 	if redis.HasErrorPrefix(err, "NOSCRIPT") { // then it has not been done
-		err = client.Process(ctx, once{redis.NewCmd(ctx, append([]any{"eval", addEntrySource}, arguments...)...)})
+		arguments[0], arguments[1] = "eval", addEntriesSource
+		err = client.Process(ctx, once{redis.NewCmd(ctx, arguments...)})
 	}
 	return err
 }

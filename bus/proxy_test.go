@@ -99,7 +99,7 @@ type spiedConn struct {
 
 func (c *spiedConn) Write(b []byte) (int, error) {
 	n, err := c.Conn.Write(b)
-	if bytes.Contains(b, []byte("\r\nevalsha\r\n")) && !bytes.Contains(b, []byte("bus_mark")) {
+	if bytes.Contains(b, []byte("\r\nevalsha\r\n")) && bytes.Contains(b, []byte(`{"i":"1"`)) { // a mark concerns nobody
 		c.published()
 	}
 	return n, err

@@ -27,6 +27,7 @@ type Redis struct {
 	timing timing
 
 	history  History
+	outbox   *outbox
 	underWay *underWay // own events on their way into the history
 
 	handlers listeners[Event]
@@ -94,6 +95,7 @@ func newRedis(client redis.UniversalClient, node string, history History, log *s
 	if history.kept() {
 		r.position.Node = node
 	}
+	r.outbox = newOutbox(r.addAll)
 	go func() {
 		defer close(r.done)
 		(&reader{bus: r}).run(ctx)
@@ -208,15 +210,27 @@ func (once) NoRetry() bool { return true }
 func (r *Redis) send(ctx context.Context, event Event, number int64) error {
 	ctx, cancel := context.WithTimeout(ctx, r.timing.publish)
 	defer cancel()
+	payload := encodePayload(event, r.tail)
+	if event.Transient {
+		client, err := r.publisher(ctx)
+		if err != nil {
+			return err
+		}
+		return client.Process(ctx, once{redis.NewCmd(ctx, "publish", channelPrefix+event.Name, payload)})
+	}
+	return r.outbox.send(ctx, addition{event.Name, number, payload})
+}
+
+// addAll adds events to the history, in this order. It takes no longer than a
+// Publish may.
+func (r *Redis) addAll(additions []addition) error {
+	ctx, cancel := context.WithTimeout(context.Background(), r.timing.publish)
+	defer cancel()
 	client, err := r.publisher(ctx)
 	if err != nil {
 		return err
 	}
-	payload := encodePayload(event, r.tail)
-	if event.Transient {
-		return client.Process(ctx, once{redis.NewCmd(ctx, "publish", channelPrefix+event.Name, payload)})
-	}
-	return r.history.add(ctx, client, event.Name, number, payload)
+	return r.history.add(ctx, client, additions)
 }
 
 // publisher returns the client to publish with. In a Redis Cluster that is the
