@@ -17,7 +17,9 @@ import (
 type redisCalls struct{ atomic.Int64 }
 
 func (*redisCalls) DialHook(next redis.DialHook) redis.DialHook {
-	return func(ctx context.Context, network, address string) (net.Conn, error) { return next(ctx, network, address) }
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		return next(ctx, network, address)
+	}
 }
 
 func (r *redisCalls) ProcessHook(next redis.ProcessHook) redis.ProcessHook {

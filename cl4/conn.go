@@ -238,10 +238,14 @@ func (c *conn) linger() {
 	_, _ = io.CopyN(io.Discard, c.wire.Conn, enough) // ends with the connection, or the deadline
 }
 
+// keptRecent is how many events are remembered before it is worth to ask which of
+// them the client has; a connection keeps the memory for so many.
+const keptRecent = 64
+
 // remember keeps the events that were just written until the client has them. It
 // needs the lock.
 func (c *conn) remember(events []sentEvent) {
-	const room, most = 64, 4096
+	const room, most = keptRecent, 4096
 	if len(c.recent)+len(events) > max(room, cap(c.recent)) {
 		c.forgetReceived()
 	}
@@ -263,7 +267,7 @@ func (c *conn) forgetReceived() {
 		}
 	}
 	c.recent = kept
-	if len(kept) == 0 {
+	if len(kept) == 0 && cap(kept) > keptRecent {
 		c.recent = nil
 	}
 }

@@ -1,6 +1,7 @@
 package cl4
 
 import (
+	"sync"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -16,7 +17,32 @@ const (
 	// keptQueue is the longest queue whose memory a connection keeps when it is
 	// empty.
 	keptQueue = 8
+	// longQueue is how long the queues are that are lent to connections whose own
+	// is too short.
+	longQueue = 64
 )
+
+var longQueues = sync.Pool{New: func() any { return new([longQueue]*frame) }}
+
+// push needs the lock.
+func (c *conn) push(f *frame) {
+	if len(c.queue) == cap(c.queue) {
+		switch len(c.queue) {
+		case 0:
+			c.queue = make([]*frame, 0, keptQueue)
+		case keptQueue:
+			c.queue = append(longQueues.Get().(*[longQueue]*frame)[:0], c.queue...)
+		}
+	}
+	c.queue = append(c.queue, f)
+}
+
+// giveBack takes an empty queue that was lent.
+func giveBack(queue []*frame) {
+	if cap(queue) == longQueue {
+		longQueues.Put((*[longQueue]*frame)(queue[:longQueue]))
+	}
+}
 
 // frame is something on its way to one client or many. It is not changed once it
 // has been queued.
@@ -121,7 +147,7 @@ func (c *conn) enqueue(f *frame) {
 		c.miss(f)
 		return
 	}
-	c.queue = append(c.queue, f)
+	c.push(f)
 	c.bytes += len(f.data)
 	c.checkPace(f.at)
 }

@@ -144,11 +144,13 @@ func (c *conn) settle(s *sheet) {
 		s.frames[i] = nil
 	}
 	s.frames = s.frames[:0]
-	if cap(s.frames) > keptQueue {
+	if cap(s.frames) > keptQueue { // the connection is to get it
+		giveBack(s.frames)
 		s.frames = nil
 	}
 	if len(s.events) > 0 {
 		c.remember(s.events)
+		clear(s.events)
 		s.events = s.events[:0]
 	}
 }
@@ -229,7 +231,6 @@ func (c *conn) waitWritten() {
 }
 
 func (s *sheet) recycle() {
-	clear(s.events[:cap(s.events)])
 	if cap(s.out) > keptRoom {
 		s.out = nil
 	}
