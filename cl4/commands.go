@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"math"
 	"runtime/debug"
 	"time"
@@ -49,10 +50,12 @@ type command struct {
 	// run does what is the command's own and sends what answers it. What it
 	// returns is answered by the dispatcher.
 	run func(ctx context.Context, c *conn, p packet) error
+	// disabled says that the operator does not want it.
+	disabled bool
 }
 
 // commands are all commands by name. It is filled once and only read after.
-var commands = map[string]command{
+var commands = map[string]*command{
 	"handshake": {run: handshake},
 	"ping":      {run: ping},
 	"authenticate": {run: authenticate, waits: true, fields: []field{
@@ -65,6 +68,16 @@ var commands = map[string]command{
 		{key: "id", max: 25},
 		{key: "val", any: true, max: 1000},
 	}},
+}
+
+// commandsWithout returns the table of a server that refuses some commands, known
+// or not.
+func commandsWithout(disabled []string) map[string]*command {
+	table := maps.Clone(commands)
+	for _, name := range disabled {
+		table[name] = &command{disabled: true}
+	}
+	return table
 }
 
 // handleFrame answers a text frame. It never fails: whatever is wrong with the
@@ -99,12 +112,12 @@ func (c *conn) handleFrame(frame []byte, room []key) {
 // dispatch makes the checks that all commands share, in the order of cl4.md, and
 // runs the command.
 func (c *conn) dispatch(p *packet) error {
-	if c.server.disabled[p.cmd] {
-		return refuse(statusDisabled)
-	}
-	cmd, known := commands[p.cmd]
-	if !known {
+	cmd := c.server.commands[p.cmd]
+	if cmd == nil {
 		return refuse(statusInvalidCommand)
+	}
+	if cmd.disabled {
+		return refuse(statusDisabled)
 	}
 	if s := checkFields(cmd, p); s != 0 {
 		return refuse(s)
@@ -120,7 +133,7 @@ func (c *conn) dispatch(p *packet) error {
 
 // run runs a command. A panic is a fault of ours like any other: it must not take
 // the connection along.
-func (c *conn) run(cmd command, p packet) (err error) {
+func (c *conn) run(cmd *command, p packet) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = panicError{r, debug.Stack()}
@@ -137,7 +150,7 @@ func (c *conn) run(cmd command, p packet) (err error) {
 
 // checkFields makes the checks of types, required keys and sizes, each for all
 // keys before the next. It returns 0 where all is well.
-func checkFields(cmd command, p *packet) status {
+func checkFields(cmd *command, p *packet) status {
 	listener := checkListener(p.get("listener"))
 	if listener == statusInvalidCommand {
 		return listener

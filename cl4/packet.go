@@ -1,7 +1,6 @@
 package cl4
 
 import (
-	"encoding/json"
 	"unicode/utf8"
 
 	"github.com/tidwall/gjson"
@@ -44,7 +43,7 @@ const (
 // one.
 func parsePacket(frame []byte, room []key) (packet, parseResult) {
 	// The library that takes the packet apart wants to be sure that it is JSON.
-	if !json.Valid(frame) {
+	if !gjson.ValidBytes(frame) {
 		return packet{}, notJSON
 	}
 	object := gjson.ParseBytes(frame)

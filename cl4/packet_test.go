@@ -59,7 +59,7 @@ func TestPanicIsAFault(t *testing.T) {
 	c := w.dial()
 	c.barrier()
 	server := w.server.hub.all()[0]
-	bad := command{run: func(context.Context, *conn, packet) error { panic("secret") }}
+	bad := &command{run: func(context.Context, *conn, packet) error { panic("secret") }}
 	server.refuse(packet{cmd: "bad"}, server.run(bad, packet{}))
 	server.flush()
 	c.expect(`{"cmd":"statuscode","code":"E:105 | Internal server error","code_id":105}`)

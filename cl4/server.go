@@ -75,7 +75,7 @@ type Server struct {
 	timing            timing
 	clientAddress     func(*http.Request) string
 	origins           []string
-	disabled          map[string]bool
+	commands          map[string]*command
 	motd              string
 	requireAuth       bool
 	compression       bool
@@ -114,7 +114,7 @@ func New(o Options) *Server {
 		timing:            defaultTiming,
 		clientAddress:     o.Address,
 		origins:           o.AllowedOrigins,
-		disabled:          map[string]bool{},
+		commands:          commandsWithout(o.Disabled),
 		motd:              o.MOTD,
 		requireAuth:       o.RequireAuth,
 		compression:       o.Compression,
@@ -133,9 +133,6 @@ func New(o Options) *Server {
 	if o.UserList {
 		s.presence = newPresence(s)
 		s.rosters = append(s.rosters, s.presence.roster)
-	}
-	for _, cmd := range o.Disabled {
-		s.disabled[cmd] = true
 	}
 	s.upgrader = websocket.Upgrader{
 		HandshakeTimeout:  s.timing.write,
