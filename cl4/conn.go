@@ -208,7 +208,8 @@ func (c *conn) finish(clean bool) {
 	c.waitWritten()
 	c.flush()
 	c.waitWritten()
-	if missing := c.missing(left); missing != nil {
+	// Of one that could not be authenticated, there is nothing to go on with.
+	if missing := c.missing(left); missing != nil && departure != nil {
 		departure.From = *missing
 	} else {
 		departure = nil

@@ -110,8 +110,12 @@ type cluster struct {
 
 func newCluster(t testing.TB, n int, change func(*Options), prepare ...func(*Server)) *cluster {
 	t.Helper()
+	return newClusterOn(t, n, memory.New(), change)
+}
+
+func newClusterOn(t testing.TB, n int, durable store.Store, change func(*Options)) *cluster {
+	t.Helper()
 	c := &cluster{redis: miniredis.RunT(t)}
-	durable := memory.New()
 	for i := range n {
 		client := redis.NewClient(&redis.Options{Addr: c.redis.Addr(), MaxRetries: -1, ContextTimeoutEnabled: true})
 		t.Cleanup(func() { _ = client.Close() })
