@@ -274,23 +274,33 @@ func (s *Server) banned(e bus.Event) {
 
 // relationshipChanged changes what both users' connections get of each other.
 func (s *Server) relationshipChanged(e bus.Event) {
+	other, blocked, ok := s.relationshipOf(e)
+	if !ok {
+		return
+	}
+	for _, c := range s.hub.in(topicMe + e.Whom) {
+		if who := c.who.Load(); who != nil {
+			who.setBlocked(other, blocked)
+		}
+	}
+	for _, c := range s.hub.in(topicMe + other) {
+		if who := c.who.Load(); who != nil {
+			who.setBlockedBy(e.Whom, blocked)
+		}
+	}
+}
+
+// relationshipOf returns whom a relationship's event is about, and whether they
+// are blocked now.
+func (s *Server) relationshipOf(e bus.Event) (other string, blocked, ok bool) {
 	var relationship struct {
 		ID      string `json:"id"`
 		Blocked *bool  `json:"blocked"`
 	}
 	if !s.read(e, &relationship) || relationship.Blocked == nil {
-		return
+		return "", false, false
 	}
-	for _, c := range s.hub.in(topicMe + e.Whom) {
-		if who := c.who.Load(); who != nil {
-			who.setBlocked(relationship.ID, *relationship.Blocked)
-		}
-	}
-	for _, c := range s.hub.in(topicMe + relationship.ID) {
-		if who := c.who.Load(); who != nil {
-			who.setBlockedBy(e.Whom, *relationship.Blocked)
-		}
-	}
+	return relationship.ID, *relationship.Blocked, true
 }
 
 // rosterTold hands on what another node tells of one of the lists that all nodes
@@ -314,12 +324,12 @@ func (s *Server) setMember(e bus.Event, in bool) {
 		return
 	}
 	for _, c := range s.hub.in(topicMe + e.Whom) {
-		who := c.who.Load()
-		switch {
-		case who == nil || !who.setMember(chat, in):
-		case in:
+		if who := c.who.Load(); who != nil {
+			who.setMember(chat, in)
+		}
+		if in {
 			s.hub.join(c, topicChats+chat)
-		default:
+		} else {
 			s.hub.part(c, topicChats+chat)
 		}
 	}

@@ -95,3 +95,32 @@ func TestStoreFailsAfterRevocation(t *testing.T) {
 	c.expectClose(closeSessionRevoked)
 	w.dial().expectEmptyAfterShutdown(w)
 }
+
+// TestChatJoinedWhileAuthenticating: who is told of a chat hears what goes on in
+// it from then on, also before ready.
+func TestChatJoinedWhileAuthenticating(t *testing.T) {
+	for _, stale := range []bool{false, true} {
+		gated := newGatedStore()
+		w := newClusterOn(t, 1, gated, nil).nodes[0]
+		alice := w.register("alice")
+		gated.setMember("70", alice.id, true)
+		gate := newGate()
+		gate.stale = stale
+		c := gated.begin(w, alice, gate)
+		w.publish(core.EventChatCreated, alice.id, `{"id":"71"}`)
+		w.publish(core.EventChatUpdated, "71", `{"id":"71","nickname":"x"}`)
+		gated.setMember("71", alice.id, true)
+		gated.setMember("70", alice.id, false)
+		w.publish(core.EventChatDeleted, alice.id, `{"id":"70"}`)
+		close(gate.open)
+		c.read() // 100
+		c.read() // ready
+		c.expect(`{"cmd":"chat_created","val":{"id":"71"}}`)
+		c.expect(`{"cmd":"chat_updated","val":{"id":"71","nickname":"x"}}`)
+		c.expect(`{"cmd":"chat_deleted","val":{"id":"70"}}`)
+		w.publish(core.EventChatUpdated, "70", `{"id":"70"}`)
+		w.publish(core.EventChatUpdated, "71", `{"id":"71"}`)
+		c.expect(`{"cmd":"chat_updated","val":{"id":"71"}}`)
+		c.barrier()
+	}
+}

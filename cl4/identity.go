@@ -1,6 +1,7 @@
 package cl4
 
 import (
+	"maps"
 	"sync"
 	"sync/atomic"
 
@@ -51,12 +52,16 @@ func (o *overlay) learn(read []string) []string {
 		}
 	}
 	o.learned = true
+	maps.DeleteFunc(o.ids, func(_ string, in bool) bool { return !in })
+	return o.list()
+}
+
+// list returns what is known to be in the set.
+func (o *overlay) list() []string {
 	all := make([]string, 0, len(o.ids))
 	for id, in := range o.ids {
 		if in {
 			all = append(all, id)
-		} else {
-			delete(o.ids, id)
 		}
 	}
 	return all
@@ -96,15 +101,14 @@ func (i *identity) setBlockedBy(other string, blocks bool) {
 	i.hide()
 }
 
-// setMember records that the user is in a chat, or is no more. It returns false
-// where the chats have not been read yet, and the hub is to hear of them later.
-func (i *identity) setMember(chat string, in bool) (learned bool) {
+// setMember records that the user is in a chat, or is no more. Once the chats
+// have been read, the hub knows them.
+func (i *identity) setMember(chat string, in bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if !i.chats.learned {
 		i.chats.set(chat, in)
 	}
-	return i.chats.learned
 }
 
 // hide makes hidden anew. It needs the lock.
