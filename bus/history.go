@@ -141,13 +141,19 @@ func (r *Redis) Missed(ctx context.Context, from, to Position) ([]Event, error) 
 		return nil, fmt.Errorf("%w: an event of this node was not kept", ErrNoHistory)
 	}
 	var missed []Event
+	prior := before.seen // the latest entry before
 	err = r.entries(ctx, before.seen, func(e entry) error {
 		if e.event.Name == gapEvent {
 			return errors.New("an event of some node was not kept")
 		}
 		if e.event.Name != markEvent && after.has(e) && !before.has(e) {
+			// Past what the node has seen, it has some of the entries only.
+			if prior.compare(after.seen) <= 0 {
+				e.event.Prior = Position{Seen: prior.String(), Node: from.Node, Own: from.Own}
+			}
 			missed = append(missed, e.event)
 		}
+		prior = e.id
 		return nil
 	})
 	if err != nil {

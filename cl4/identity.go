@@ -101,6 +101,13 @@ func (i *identity) setBlockedBy(other string, blocks bool) {
 	i.hide()
 }
 
+// blocks returns whom the user blocks and who blocks them.
+func (i *identity) blocks() (blocked, blockedBy []string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.blocked.list(), i.blockedBy.list()
+}
+
 // setMember records that the user is in a chat, or is no more. Once the chats
 // have been read, the hub knows them.
 func (i *identity) setMember(chat string, in bool) {

@@ -49,6 +49,9 @@ type departure struct {
 	id     string
 	Topics []string     `json:"topics"`
 	From   bus.Position `json:"from"`
+	// Whom the user blocked, and who blocked them.
+	Blocked   []string `json:"blocked,omitempty"`
+	BlockedBy []string `json:"blocked_by,omitempty"`
 }
 
 // resumes are the connections that could be asked for, and who asks.
@@ -241,81 +244,4 @@ func (s *Server) missed(ctx context.Context, from, to bus.Position) ([]bus.Event
 		s.log.InfoContext(ctx, "missed events cannot be known", slog.Any("error", err))
 	}
 	return events, err == nil
-}
-
-// replay sends what a connection would have got of these events, had it been
-// there, and returns how many that were. What the user may no longer see is left
-// out.
-func (c *conn) replay(who *identity, before *departure, events []bus.Event) (count int) {
-	s := c.server
-	then := map[string]bool{} // the topics at the time of the event
-	for _, topic := range before.Topics {
-		then[topic] = true
-	}
-	now := map[string]bool{}
-	for _, topic := range s.hub.topicsOf(c) {
-		now[topic] = true
-	}
-	gone := deletions(events)
-	for i, e := range events {
-		route, known := routes[e.Name]
-		if !known || gone[objectOf(e)] > i {
-			continue
-		}
-		for _, d := range route.deliveries(s, e) {
-			if then[d.topic] && now[d.topic] && (d.admits == nil || d.admits(who)) {
-				c.answerPaced(d.packet())
-				count++
-			}
-		}
-		if e.Whom == who.userID && (e.Name == core.EventChatCreated || e.Name == core.EventChatDeleted) {
-			if chat, ok := s.chatOf(e); ok {
-				then[topicChats+chat] = e.Name == core.EventChatCreated
-			}
-		}
-	}
-	return count
-}
-
-// deletions returns for every object that one of the events deletes which of
-// them does.
-func deletions(events []bus.Event) map[string]int {
-	gone := map[string]int{}
-	for i, e := range events {
-		if strings.HasSuffix(e.Name, "_deleted") {
-			if object := objectOf(e); object != "" {
-				gone[object] = i
-			}
-		}
-	}
-	return gone
-}
-
-// objectOf returns what a post's, comment's or message's event is about, empty
-// for others.
-func objectOf(e bus.Event) string {
-	kind, _, _ := strings.Cut(e.Name, "_")
-	if kind != "post" && kind != "comment" && kind != "message" {
-		return ""
-	}
-	var object struct {
-		ID string `json:"id"`
-	}
-	if json.Unmarshal(e.Value, &object) != nil || object.ID == "" {
-		return ""
-	}
-	return kind + "/" + object.ID
-}
-
-// answerPaced is answer for what may be a lot: it waits for the client where too
-// much is queued.
-func (c *conn) answerPaced(data []byte) {
-	c.answer(data)
-	c.mu.Lock()
-	full := c.bytes > paceQueued
-	c.mu.Unlock()
-	if full {
-		c.flush()
-		c.waitWritten()
-	}
 }
