@@ -148,6 +148,9 @@ func (c *conn) read() (clean bool) {
 	for {
 		kind, reader, err := c.ws.NextReader()
 		if err != nil {
+			if c.wire.broke() {
+				c.close(closeProtocol, "")
+			}
 			var closed *websocket.CloseError
 			return errors.As(err, &closed)
 		}
@@ -158,23 +161,21 @@ func (c *conn) read() (clean bool) {
 			c.close(closeUnsupported, "")
 			continue
 		}
-		if !c.readFrame(reader) {
-			return false
-		}
+		c.readFrame(reader)
 	}
 }
 
-// readFrame handles one text frame and returns false when the connection broke.
-func (c *conn) readFrame(reader io.Reader) bool {
+// readFrame handles one text frame. Where reading fails, so does what is read
+// next.
+func (c *conn) readFrame(reader io.Reader) {
 	in := incomings.Get().(*incoming)
 	in.buffer.Reset()
 	in.limit = io.LimitedReader{R: reader, N: maxFrame + 1}
 	defer in.recycle()
-	if _, err := in.buffer.ReadFrom(&in.limit); err != nil {
-		return false
-	}
+	_, err := in.buffer.ReadFrom(&in.limit)
 	frame := in.buffer.Bytes()
 	switch {
+	case err != nil: // the loop hears of it, too
 	case len(frame) > maxFrame:
 		c.close(closeTooBig, "")
 	case !utf8.Valid(frame):
@@ -182,7 +183,6 @@ func (c *conn) readFrame(reader io.Reader) bool {
 	default:
 		c.handleFrame(frame, in.keys[:])
 	}
-	return true
 }
 
 func (in *incoming) recycle() {

@@ -25,6 +25,9 @@ type wire struct {
 	mu   sync.Mutex
 	keep bool   // from the end of the handshake on
 	out  []byte // written by the library and not sent yet
+	own  bool   // the library is about to write a close frame of its own
+	// refused says that it has done so: the client has broken the protocol.
+	refused bool
 }
 
 func newWire(c net.Conn) *wire {
@@ -47,24 +50,33 @@ func (w *wire) Read(p []byte) (int, error) {
 }
 
 // Write implements net.Conn for the websocket library. Once the handshake is
-// over it never fails and never waits.
+// over it never fails and never waits. A close frame of the library's own is
+// dropped, since it would go out before what is queued, and perhaps in addition
+// to ours; the reader sends one in its place.
 func (w *wire) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	if !w.keep {
 		w.mu.Unlock()
 		return w.Conn.Write(p)
 	}
-	w.out = append(w.out, p...)
+	if w.own {
+		w.refused = true
+	} else {
+		w.out = append(w.out, p...)
+	}
 	w.mu.Unlock()
 	return len(p), nil
 }
 
 // SetWriteDeadline implements net.Conn. The library sets one for every frame;
-// since those are only kept, the time is not worth a timer.
+// since those are only kept, the time is not worth a timer. That there is a time
+// tells the library's own close frames from what we have it write, for which it
+// knows none.
 func (w *wire) SetWriteDeadline(t time.Time) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.keep {
+		w.own = !t.IsZero()
 		return nil
 	}
 	return w.Conn.SetWriteDeadline(t)
@@ -88,12 +100,20 @@ func (w *wire) lend(room []byte) {
 }
 
 // append keeps frames.
-func (w *wire) append(frames []*frame) {
+func (w *wire) append(frames ...*frame) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, f := range frames {
 		w.out = appendFrame(w.out, f.kind, f.data)
 	}
+}
+
+// broke reports whether the client has broken the protocol, so that the library
+// reads no further.
+func (w *wire) broke() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.refused
 }
 
 // kept returns how many bytes wait.

@@ -1,6 +1,7 @@
 package cl4
 
 import (
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -161,7 +162,7 @@ func (c *conn) encode(s *sheet) (err error) {
 	if c.server.compression {
 		err = c.compress(s)
 	} else {
-		c.wire.append(s.frames)
+		c.wire.append(s.frames...)
 	}
 	s.out = c.wire.take()
 	if !c.server.forgetful {
@@ -170,17 +171,24 @@ func (c *conn) encode(s *sheet) (err error) {
 	return err
 }
 
-// compress has the websocket library write the frames to the wire, compressed
+// compress has the websocket library write the texts to the wire, compressed
 // where the client agreed to it.
 func (c *conn) compress(s *sheet) (err error) {
 	for _, f := range s.frames {
+		before := c.wire.kept()
 		switch {
+		case f.kind != websocket.TextMessage:
+			c.wire.append(f)
 		case f.prepared != nil:
 			err = c.ws.WritePreparedMessage(f.prepared)
-		case f.kind == websocket.TextMessage:
-			err = c.ws.WriteMessage(f.kind, f.data)
 		default:
-			err = c.ws.WriteControl(f.kind, f.data, time.Time{})
+			err = c.ws.WriteMessage(f.kind, f.data)
+		}
+		if errors.Is(err, websocket.ErrCloseSent) && c.wire.kept() == before {
+			// The library thinks that it has closed the connection (see wire.Write).
+			// What was queued before goes out as it is.
+			c.wire.append(f)
+			err = nil
 		}
 		if err != nil {
 			return err
