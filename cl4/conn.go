@@ -148,7 +148,7 @@ func (c *conn) read() (clean bool) {
 	for {
 		kind, reader, err := c.ws.NextReader()
 		if err != nil {
-			if c.wire.broke() {
+			if c.wire.broke(err) {
 				c.close(closeProtocol, "")
 			}
 			var closed *websocket.CloseError

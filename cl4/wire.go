@@ -1,6 +1,7 @@
 package cl4
 
 import (
+	"errors"
 	"net"
 	"sync"
 	"syscall"
@@ -14,6 +15,8 @@ type wire struct {
 	net.Conn
 	// beforeRead is called by the reader each time it is about to wait for more.
 	beforeRead func()
+	headers    headers         // of the reader
+	bad        bool            // a frame cannot be, and nothing after it is read
 	raw        syscall.RawConn // nil where the connection has none
 	attempt    func(fd uintptr) bool
 
@@ -46,7 +49,17 @@ func (w *wire) Read(p []byte) (int, error) {
 	if w.beforeRead != nil {
 		w.beforeRead()
 	}
-	return w.Conn.Read(p)
+	if w.bad {
+		return 0, errBadFrame
+	}
+	n, err := w.Conn.Read(p)
+	if good := w.headers.check(p[:n]); good < n {
+		w.bad = true
+		if n, err = good, nil; n == 0 {
+			err = errBadFrame
+		}
+	}
+	return n, err
 }
 
 // Write implements net.Conn for the websocket library. Once the handshake is
@@ -110,10 +123,10 @@ func (w *wire) append(frames ...*frame) {
 
 // broke reports whether the client has broken the protocol, so that the library
 // reads no further.
-func (w *wire) broke() bool {
+func (w *wire) broke(err error) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.refused
+	return w.refused || errors.Is(err, errBadFrame)
 }
 
 // kept returns how many bytes wait.
