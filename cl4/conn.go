@@ -2,6 +2,7 @@ package cl4
 
 import (
 	"bytes"
+	"compress/flate"
 	"context"
 	"errors"
 	"io"
@@ -175,6 +176,8 @@ func (c *conn) readFrame(reader io.Reader) {
 	_, err := in.buffer.ReadFrom(&in.limit)
 	frame := in.buffer.Bytes()
 	switch {
+	case isCorrupt(err):
+		c.close(closeInvalidText, "")
 	case err != nil: // the loop hears of it, too
 	case len(frame) > maxFrame:
 		c.close(closeTooBig, "")
@@ -183,6 +186,13 @@ func (c *conn) readFrame(reader io.Reader) {
 	default:
 		c.handleFrame(frame, in.keys[:])
 	}
+}
+
+// isCorrupt reports whether it was what the client had compressed that could not
+// be read, and not the connection, whose end the library calls a close.
+func isCorrupt(err error) bool {
+	var corrupt flate.CorruptInputError
+	return errors.As(err, &corrupt) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 func (in *incoming) recycle() {
