@@ -155,9 +155,6 @@ func (c *conn) read() (clean bool) {
 			var closed *websocket.CloseError
 			return errors.As(err, &closed)
 		}
-		if c.isClosing() {
-			continue
-		}
 		if kind != websocket.TextMessage {
 			c.close(closeUnsupported, "")
 			continue
@@ -179,6 +176,7 @@ func (c *conn) readFrame(reader io.Reader) {
 	case isCorrupt(err):
 		c.close(closeInvalidText, "")
 	case err != nil: // the loop hears of it, too
+	case c.isClosing(): // looked at only now, since the frame may have been long in coming
 	case len(frame) > maxFrame:
 		c.close(closeTooBig, "")
 	case !utf8.Valid(frame):

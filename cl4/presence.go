@@ -23,7 +23,7 @@ type presence struct {
 	users  map[string]*presentUser
 	// absent are the users without a connection who are listed for a while, in
 	// the order in which they went.
-	absent []absence
+	absent []absentUser
 	// lost says that changes have not been told, since there were too many users.
 	// The whole list follows once there has been no need for a while.
 	lost     bool
@@ -38,7 +38,7 @@ type presentUser struct {
 	left     time.Time           // since when there are none
 }
 
-type absence struct {
+type absentUser struct {
 	userID string
 	left   time.Time
 }
@@ -118,7 +118,7 @@ func (p *presence) depart(node, userID string) {
 	}
 	if delete(user.nodes, node); len(user.nodes) == 0 {
 		user.left = time.Now()
-		p.absent = append(p.absent, absence{userID, user.left})
+		p.absent = append(p.absent, absentUser{userID, user.left})
 	}
 }
 
