@@ -63,7 +63,8 @@ type conn struct {
 
 	// The hub's, under its lock.
 	topics        []string
-	subscriptions int // those of the topics that the client asked for
+	lost          []string // subscriptions that ended with what they were about
+	subscriptions int      // those of the topics that the client asked for
 
 	// Of who writes.
 	written uint64 // bytes, since the handshake

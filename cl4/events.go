@@ -204,7 +204,7 @@ func (s *Server) userUpdated(e bus.Event) []delivery {
 		return deliveries // nothing but the id is left
 	}
 	return append(deliveries, delivery{
-		topic:  "users/" + e.Whom,
+		topic:  topicUsers + e.Whom,
 		admits: func(who *identity) bool { return who.userID != e.Whom }, // who has been told more
 		packet: func() []byte { return eventPacket(e.Name, public) },
 	})
@@ -230,7 +230,7 @@ func (s *Server) userGone(e bus.Event) {
 		}
 	}
 	if isDeleted(fields) {
-		s.hub.dropTopic("users/" + e.Whom)
+		s.hub.dropTopic(topicUsers + e.Whom)
 		s.closeUser(e.Whom, closeAccountDeleted, "Account deleted")
 	}
 }

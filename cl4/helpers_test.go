@@ -110,10 +110,10 @@ type cluster struct {
 
 func newCluster(t testing.TB, n int, change func(*Options), prepare ...func(*Server)) *cluster {
 	t.Helper()
-	return newClusterOn(t, n, memory.New(), change)
+	return newClusterOn(t, n, memory.New(), change, prepare...)
 }
 
-func newClusterOn(t testing.TB, n int, durable store.Store, change func(*Options)) *cluster {
+func newClusterOn(t testing.TB, n int, durable store.Store, change func(*Options), prepare ...func(*Server)) *cluster {
 	t.Helper()
 	c := &cluster{redis: miniredis.RunT(t)}
 	for i := range n {

@@ -208,15 +208,16 @@ func (h *hub) dropTopic(topic string) {
 		for _, c := range s.list() {
 			h.leave(c, topic)
 			c.subscriptions--
+			c.lost = append(c.lost, topic)
 		}
 	}
 }
 
-// topicsOf returns a connection's topics.
-func (h *hub) topicsOf(c *conn) []string {
+// topicsOf returns a connection's topics, and those that dropTopic took from it.
+func (h *hub) topicsOf(c *conn) (topics, lost []string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return slices.Clone(c.topics)
+	return slices.Clone(c.topics), slices.Clone(c.lost)
 }
 
 // enter needs the lock. The connection is not in the topic yet.

@@ -25,7 +25,7 @@ type absence struct {
 func (s *Server) absenceFrom(who *identity, before *departure, events []bus.Event) *absence {
 	a := &absence{topics: map[string]bool{}, who: &identity{userID: who.userID}}
 	a.who.learn(before.Blocked, before.BlockedBy, nil)
-	for _, topic := range before.Topics {
+	for _, topic := range slices.Concat(before.Topics, before.Lost) {
 		a.topics[topic] = true
 	}
 	for _, e := range slices.Backward(events) {
@@ -63,8 +63,8 @@ func (a *absence) follow(c *conn, e bus.Event) {
 		}
 	case core.EventUserUpdated:
 		if deletesUser(e) {
-			delete(a.topics, "users/"+e.Whom)
-			c.server.hub.unsubscribe(c, "users/"+e.Whom)
+			delete(a.topics, topicUsers+e.Whom)
+			c.server.hub.unsubscribe(c, topicUsers+e.Whom)
 		}
 	}
 }
@@ -75,7 +75,8 @@ func (a *absence) follow(c *conn, e bus.Event) {
 func (c *conn) replay(who *identity, before *departure, events []bus.Event) (count int) {
 	s := c.server
 	then, now := s.absenceFrom(who, before, events), map[string]bool{}
-	for _, topic := range s.hub.topicsOf(c) {
+	topics, _ := s.hub.topicsOf(c)
+	for _, topic := range slices.Concat(topics, before.Lost) {
 		now[topic] = true
 	}
 	gone := deletions(events)

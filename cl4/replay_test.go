@@ -70,15 +70,15 @@ func TestAbsence(t *testing.T) {
 	s := newWorld(t, nil).server
 	who := newIdentity(&core.Principal{}, "")
 	who.userID = "1"
-	a := s.absenceFrom(who, &departure{Topics: []string{"chats/5", "chats/6", "chats/7"}}, []bus.Event{
+	a := s.absenceFrom(who, &departure{Topics: []string{"chats/5", "chats/6", "chats/7"}, Lost: []string{"users/5"}}, []bus.Event{
 		event(core.EventChatCreated, "1", "6"),
 		event(core.EventChatCreated, "2", "7"),
 		event(core.EventChatDeleted, "1", "8"),
 		event(core.EventChatCreated, "1", "8"),
 	})
-	for chat, want := range map[string]bool{"chats/5": true, "chats/6": false, "chats/7": true, "chats/8": true, "chats/9": false} {
-		if a.topics[chat] != want {
-			t.Errorf("in %s at first: %t", chat, !want)
+	for topic, want := range map[string]bool{"users/5": true, "chats/5": true, "chats/6": false, "chats/7": true, "chats/8": true, "chats/9": false} {
+		if a.topics[topic] != want {
+			t.Errorf("in %s at first: %t", topic, !want)
 		}
 	}
 }

@@ -47,8 +47,11 @@ const (
 // departure is what a connection leaves behind for the one that goes on.
 type departure struct {
 	id     string
-	Topics []string     `json:"topics"`
-	From   bus.Position `json:"from"`
+	Topics []string `json:"topics"`
+	// Lost are subscriptions that ended before it did. It may not have received
+	// why.
+	Lost []string     `json:"lost,omitempty"`
+	From bus.Position `json:"from"`
 	// Whom the user blocked, and who blocked them.
 	Blocked   []string `json:"blocked,omitempty"`
 	BlockedBy []string `json:"blocked_by,omitempty"`

@@ -236,7 +236,7 @@ func (s *Server) leave(c *conn) (left *departure, at *bus.Position) {
 	}
 	left, at = &departure{}, &bus.Position{}
 	s.bus.Between(func(p bus.Position) {
-		left.Topics = s.hub.topicsOf(c)
+		left.Topics, left.Lost = s.hub.topicsOf(c)
 		left.Blocked, left.BlockedBy = who.blocks()
 		s.hub.remove(c)
 		*at = p

@@ -11,6 +11,9 @@ const maxSubscriptions = 500
 // topicNewPosts is the one topic without an id.
 const topicNewPosts = "new_posts"
 
+// topicUsers and a user's id is the topic of type "users".
+const topicUsers = "users/"
+
 // subscriptionTypes are the types that need an id.
 var subscriptionTypes = map[string]bool{"users": true, "posts": true, "comments": true}
 
