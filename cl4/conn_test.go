@@ -170,6 +170,17 @@ func TestCompression(t *testing.T) {
 	c.expectClose(closeTooBig)
 }
 
+func TestCompressionIsNotOffered(t *testing.T) {
+	w := newWorld(t, nil)
+	dialer := websocket.Dialer{EnableCompression: true}
+	ws, response, err := dialer.Dial(w.url, nil)
+	must(t, err)
+	defer ws.Close()
+	if extensions := response.Header.Get("Sec-Websocket-Extensions"); extensions != "" {
+		t.Fatalf("offered %s", extensions)
+	}
+}
+
 func TestOtherPaths(t *testing.T) {
 	w := newWorld(t, nil)
 	response, err := http.Get("http" + strings.TrimPrefix(w.url, "ws") + "/elsewhere")
@@ -196,5 +207,19 @@ func TestHeldEvents(t *testing.T) {
 	c.release(true)
 	if c.closing == nil || len(c.queue) != 0 {
 		t.Fatal("held events have no bound")
+	}
+}
+
+// TestLongBehind: however little it is, a client may not be behind with it for more
+// than 30 s.
+func TestLongBehind(t *testing.T) {
+	c := &conn{wire: &wire{}}
+	now := time.Now()
+	c.enqueue(&frame{data: make([]byte, 1), at: now})
+	if c.checkPace(now.Add(maxBehind)); c.closing != nil {
+		t.Fatal("given up too early")
+	}
+	if c.checkPace(now.Add(maxBehind + time.Second)); c.closing == nil {
+		t.Fatal("not given up")
 	}
 }
