@@ -226,7 +226,10 @@ func TestResumeRespectsAccess(t *testing.T) {
 	a.publish(core.EventMessageCreated, "72", `{"id":"4","chat_id":"72"}`)
 	a.publish(core.EventChatDeleted, alice.id, `{"id":"71"}`)
 	must(t, a.store.Block(ctx, alice.id, carol.id, alice.principal.User.Created))
+	witness := b.connect(carol)
+	witness.subscribe(`{"cmd":"subscribe","type":"posts","id":"` + gone.ID + `"}`)
 	must(t, a.core.DeletePost(ctx, bob.principal, gone.ID))
+	witness.expect(`{"cmd":"post_deleted","val":{"id":"` + gone.ID + `"}}`) // so the node has them all
 
 	c := b.goOn(alice, old.resume)
 	c.expect(`{"cmd":"message_created","val":{"id":"1","chat_id":"70"}}`)
