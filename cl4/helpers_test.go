@@ -29,6 +29,9 @@ func TestMain(m *testing.M) {
 
 const testAddress = "192.0.2.1"
 
+// disabledByDefault are the commands that the default configuration disables.
+var disabledByDefault = []string{"gmsg", "pmsg", "gvar", "pvar", "setid", "link", "unlink"}
+
 // patience is how long a test waits for what must come.
 const patience = 10 * time.Second
 
@@ -49,6 +52,18 @@ func inProcess(t testing.TB) backing {
 	client := redis.NewClient(&redis.Options{Addr: server.Addr(), MaxRetries: -1, ContextTimeoutEnabled: true})
 	t.Cleanup(func() { _ = client.Close() })
 	return backing{store: memory.New(), client: client, bus: bus.NewLocal(), stopRedis: server.Close}
+}
+
+// onRedis is a node's backing on a store and a Redis that other nodes may share.
+func onRedis(t testing.TB, durable store.Store, addr string, worker int) backing {
+	t.Helper()
+	client := redis.NewClient(&redis.Options{Addr: addr, MaxRetries: -1, ContextTimeoutEnabled: true})
+	t.Cleanup(func() { _ = client.Close() })
+	history := bus.History{Events: 10_000, For: 2 * time.Minute}
+	events := bus.NewRedis(client, "node"+strconv.Itoa(worker), history, slog.New(slog.DiscardHandler))
+	t.Cleanup(func() { _ = events.Close() })
+	<-events.Ready()
+	return backing{store: durable, client: client, bus: events, worker: worker}
 }
 
 // world is a server on its backing.
@@ -80,7 +95,7 @@ func newWorldOn(t testing.TB, on backing, change func(*Options), prepare ...func
 	options := Options{
 		Core: w.core, Bus: w.bus, Log: log, MOTD: "Hello",
 		Address:  func(*http.Request) string { return testAddress },
-		Disabled: []string{"gmsg", "pmsg", "gvar", "pvar", "setid", "link", "unlink"},
+		Disabled: disabledByDefault,
 	}
 	if change != nil {
 		change(&options)
@@ -117,13 +132,8 @@ func newClusterOn(t testing.TB, n int, durable store.Store, change func(*Options
 	t.Helper()
 	c := &cluster{redis: miniredis.RunT(t)}
 	for i := range n {
-		client := redis.NewClient(&redis.Options{Addr: c.redis.Addr(), MaxRetries: -1, ContextTimeoutEnabled: true})
-		t.Cleanup(func() { _ = client.Close() })
-		history := bus.History{Events: 10_000, For: 2 * time.Minute}
-		events := bus.NewRedis(client, "node"+strconv.Itoa(i), history, slog.New(slog.DiscardHandler))
-		t.Cleanup(func() { _ = events.Close() })
-		<-events.Ready()
-		on := backing{store: durable, client: client, bus: events, worker: i, stopRedis: c.redis.Close}
+		on := onRedis(t, durable, c.redis.Addr(), i)
+		on.stopRedis = c.redis.Close
 		c.nodes = append(c.nodes, newWorldOn(t, on, change, prepare...))
 	}
 	return c

@@ -5,7 +5,7 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
-	"log/slog"
+	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -15,29 +15,53 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alicebob/miniredis/v2"
 	"github.com/gorilla/websocket"
 	"github.com/redis/go-redis/v9"
 
-	"meower/bus"
 	"meower/e2e/containers"
+	"meower/store"
+	"meower/store/memory"
 	"meower/store/mongo"
 )
 
 // The lines of a transcript:
 //
-//	# comment          = option      (before anything is sent)
+//	# comment          = option      (of transcriptOptions)
 //	> frame            >N frame      send, N times with $n counting from 1
 //	>binary text       >hex ffff     >size N      send something odd
 //	< frame            <N frame      expect, compared by value; $any is anything
 //	<= frame           expect these bytes
-//	! code             expect the close
-//	@ redis-down       an outage begins
+//	! code [reason]    expect the close, and nothing before it
+//	@ act …            someone does something; acts (transcript_acts_test.go) has what
+//	* event whom val   an event happens of which no act is there yet
 //
-// $token:NAME and $id:NAME stand for users, whom transcriptWorld makes.
+// Lines that send and expect may begin with the name of a client, as in "bob> …":
+// that of a user, with a number where the user has several. A client connects when
+// it is first named, and after a close anew. In the end, no client may have
+// anything left to read, so that whoever is to hear nothing needs no line.
+//
+// In all lines, $token:bob, $id:bob and $session:bob stand for what the user or
+// the client bob has, $resume:bob for what the client's last ready said, $post for
+// the latest post's id, and $x*9 for nine times x.
 const transcripts = "../testdata/cl4/*.txt"
 
+// transcriptOptions are how a transcript's server can differ from others.
+var transcriptOptions = map[string]func(*Options, *timing){
+	"user-list":       func(o *Options, _ *timing) { o.UserList = true },
+	"slow-commands":   func(o *Options, _ *timing) { o.CommandsPerSecond = 1 },
+	"few-connections": func(o *Options, _ *timing) { o.ConnectionsPerAccount, o.ConnectionsPerAddress = 2, 3 },
+	"require-auth":    func(o *Options, t *timing) { o.RequireAuth, t.auth = true, time.Millisecond },
+	"blocked-address": func(*Options, *timing) {}, // newStage blocks it
+}
+
 func TestTranscripts(t *testing.T) {
-	runTranscripts(t, func(t *testing.T) backing { return inProcess(t) })
+	runTranscripts(t, func(t *testing.T) backing {
+		server := miniredis.RunT(t)
+		on := onRedis(t, memory.New(), server.Addr(), 0)
+		on.stopRedis = server.Close
+		return on
+	})
 }
 
 // TestTranscriptsOnContainers runs the same on the MongoDB wire protocol and
@@ -50,120 +74,200 @@ func TestTranscriptsOnContainers(t *testing.T) {
 		durable, err := mongo.Open(t.Context(), mongoServer.URI(), "transcript"+strconv.Itoa(world))
 		must(t, err)
 		t.Cleanup(func() { must(t, durable.Close(context.Background())) })
-		client := redis.NewClient(&redis.Options{Addr: redisServer.Addr, MaxRetries: -1, ContextTimeoutEnabled: true})
-		t.Cleanup(func() { must(t, client.Close()) })
-		must(t, client.FlushAll(t.Context()).Err())
-		events := bus.NewRedis(client, t.Name(), bus.History{Events: 10_000, For: 2 * time.Minute}, slog.New(slog.DiscardHandler))
-		t.Cleanup(func() { must(t, events.Close()) })
-		<-events.Ready()
-		return backing{store: durable, client: client, bus: events, stopRedis: func() {
+		before := redis.NewClient(&redis.Options{Addr: redisServer.Addr})
+		must(t, before.FlushAll(t.Context()).Err())
+		must(t, before.Close())
+		on := onRedis(t, durable, redisServer.Addr, 0)
+		on.stopRedis = func() {
 			redisServer.Stop(t)
 			t.Cleanup(func() { redisServer.Start(t) })
-		}}
+		}
+		return on
 	})
 }
 
 func runTranscripts(t *testing.T, open func(*testing.T) backing) {
+	for _, file := range transcriptFiles(t) {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			newStage(t, open(t), transcriptLines(t, file)).play()
+		})
+	}
+}
+
+func transcriptFiles(t *testing.T) []string {
+	t.Helper()
 	files, err := filepath.Glob(transcripts)
 	must(t, err)
 	if len(files) == 0 {
 		t.Fatal("no transcripts")
 	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) { runTranscript(t, open(t), file) })
-	}
+	return files
 }
 
-// TestTranscriptsCoverStatuses fails for a status that no transcript expects.
-func TestTranscriptsCoverStatuses(t *testing.T) {
-	files, err := filepath.Glob(transcripts)
-	must(t, err)
-	var all strings.Builder
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		must(t, err)
-		all.Write(text)
-	}
-	for s, text := range statusTexts {
-		if s == statusNotSpecific || s == statusRoomNotJoined {
-			continue // of the room commands, which are disabled
-		}
-		want := `{"cmd":"statuscode","code":"` + text + `","code_id":` + strconv.Itoa(int(s))
-		if !strings.Contains(all.String(), "< "+want) && !strings.Contains(all.String(), "<= "+want) {
-			t.Errorf("no transcript expects %s", text)
-		}
-	}
+// line is one line of a transcript, taken apart.
+type line struct {
+	text         string
+	client       string // empty for the first one
+	what         string // its sign
+	how, content string
 }
 
-func transcriptWorld(t *testing.T, on backing, lines []string) (*world, *strings.Replacer) {
-	options := map[string]bool{}
-	for _, line := range lines {
-		if name, ok := strings.CutPrefix(line, "= "); ok {
-			options[name] = true
-		}
-	}
-	w := newWorldOn(t, on, func(o *Options) {
-		o.UserList = options["user-list"]
-		if options["slow-commands"] {
-			o.CommandsPerSecond = 1
-		}
-	})
-	alice, bob := w.register("alice"), w.register("bob")
-	banned, blocker := w.register("banned"), w.register("blocker")
-	w.ban(banned)
-	revoked := w.login("bob")
-	ctx := context.Background()
-	must(t, w.core.Logout(ctx, revoked.principal))
-	must(t, w.store.Block(ctx, blocker.id, alice.id, alice.principal.User.Created))
-	if options["blocked-address"] {
-		must(t, w.store.BlockNetwork(ctx, testAddress, true, true))
-	}
-	return w, strings.NewReplacer(
-		"$token:alice", alice.token, "$id:alice", alice.id,
-		"$session:alice", alice.principal.SessionID,
-		"$token:banned", banned.token, "$token:revoked", revoked.token,
-		"$id:blocker", blocker.id, "$id:bob", bob.id,
-	)
-}
+var directive = regexp.MustCompile(`^([a-z]+\d*)?([<>!@=*])(=|binary|hex|size|\d+)? ?(.*)$`)
 
-var directive = regexp.MustCompile(`^([<>!@])(=|binary|hex|size|\d+)? ?(.*)$`)
-
-func runTranscript(t *testing.T, on backing, file string) {
+func transcriptLines(t *testing.T, file string) []line {
+	t.Helper()
 	f, err := os.Open(file)
 	must(t, err)
 	defer f.Close()
-	var lines []string
-	for scanner := bufio.NewScanner(f); scanner.Scan(); {
-		if line := scanner.Text(); line != "" && line[0] != '#' {
-			lines = append(lines, line)
-		}
-	}
-	w, names := transcriptWorld(t, on, lines)
-	c := w.dial()
-	for _, line := range lines {
-		if line[0] == '=' {
+	var lines []line
+	scanner := bufio.NewScanner(f)
+	for scanner.Scan() {
+		text := scanner.Text()
+		if text == "" || text[0] == '#' {
 			continue
 		}
-		parts := directive.FindStringSubmatch(line)
+		parts := directive.FindStringSubmatch(text)
 		if parts == nil {
-			t.Fatalf("what is %q?", line)
+			t.Fatalf("what is %q?", text)
 		}
-		rest := names.Replace(parts[3])
-		switch parts[1] {
-		case ">":
-			c.sendLine(parts[2], rest)
-		case "<":
-			c.expectLine(parts[2], rest)
-		case "!":
-			code, err := strconv.Atoi(rest)
-			must(t, err)
-			c.expectClose(code)
-			return
-		case "@":
-			w.stopRedis()
+		lines = append(lines, line{text, parts[1], parts[2], parts[3], parts[4]})
+	}
+	must(t, scanner.Err())
+	return lines
+}
+
+// stage is where a transcript is played.
+type stage struct {
+	*world
+	lines   []line
+	signIns map[string]user    // by the name of a user or client
+	clients map[string]*client // those that are connected, by name
+	resume  map[string]string  // what ready said, by the client's name
+	postID  string             // the latest post's id
+}
+
+func newStage(t *testing.T, on backing, lines []line) *stage {
+	options := map[string]bool{}
+	for _, line := range lines {
+		if line.what == "=" {
+			options[line.content] = true
 		}
 	}
-	c.barrier() // nothing unexpected is left
+	waits := defaultTiming
+	w := newWorldOn(t, on, func(o *Options) {
+		for name := range options {
+			change, known := transcriptOptions[name]
+			if !known {
+				t.Fatalf("what is option %q?", name)
+			}
+			change(o, &waits)
+		}
+	}, func(s *Server) { s.timing = waits })
+	s := &stage{world: w, lines: lines, signIns: map[string]user{}, clients: map[string]*client{}, resume: map[string]string{}}
+	for _, name := range []string{"alice", "bob", "carol", "banned", "blocker"} {
+		s.signIns[name] = w.register(name)
+	}
+	w.ban(s.signIns["banned"])
+	revoked := w.login("bob")
+	s.signIns["revoked"] = revoked
+	ctx, now := context.Background(), time.Now()
+	must(t, w.core.Logout(ctx, revoked.principal))
+	must(t, w.store.Block(ctx, s.signIns["blocker"].id, s.signIns["alice"].id, now))
+	must(t, w.store.CreateUser(ctx, store.User{ID: deletedID, LowerUsername: "deleted", Flags: store.UserDeleted, Created: now}))
+	s.signIns["deleted"] = user{id: deletedID}
+	if options["blocked-address"] {
+		must(t, w.store.BlockNetwork(ctx, testAddress, true, true))
+	}
+	return s
+}
+
+// deletedID is the id of a user who has been deleted before the transcript.
+const deletedID = "1000000000000000001"
+
+func (s *stage) play() {
+	at := "" // which the helpers that fail do not know
+	defer func() {
+		if s.t.Failed() {
+			s.t.Logf("at %s", at)
+		}
+	}()
+	for _, line := range s.lines {
+		at = line.text
+		s.do(line)
+	}
+	for name, c := range s.clients {
+		at = "the end, of client " + strconv.Quote(name)
+		c.barrier() // nothing unexpected is left
+	}
+}
+
+func (s *stage) do(line line) {
+	content := s.expand(line.content)
+	switch line.what {
+	case ">":
+		s.client(line.client).sendLine(line.how, content)
+	case "<":
+		s.client(line.client).expectLine(line.how, content)
+	case "!":
+		s.client(line.client).expectCloseLine(content)
+		delete(s.clients, line.client)
+	case "@":
+		s.act(content)
+	case "*":
+		parts := strings.SplitN(content, " ", 3)
+		if len(parts) != 3 {
+			s.t.Fatal("want an event, whom it concerns, and its value")
+		}
+		s.publish(parts[0], parts[1], parts[2])
+	}
+}
+
+// client returns the client of that name, who connects where they have not yet.
+func (s *stage) client(name string) *client {
+	c := s.clients[name]
+	if c == nil {
+		c = s.dial()
+		s.clients[name] = c
+	}
+	return c
+}
+
+// signIn returns who a client signs in as: the user whose name it has.
+func (s *stage) signIn(name string) user {
+	s.t.Helper()
+	for _, name := range []string{name, strings.TrimRight(name, "0123456789")} {
+		if u, ok := s.signIns[name]; ok {
+			return u
+		}
+	}
+	s.t.Fatalf("who is %s?", name)
+	return user{}
+}
+
+var variable = regexp.MustCompile(`\$(?:(token|id|session|resume):([a-z]+\d*)|(post)\b|(.)\*(\d+))`)
+
+// expand puts in what the variables stand for.
+func (s *stage) expand(text string) string {
+	return variable.ReplaceAllStringFunc(text, func(found string) string {
+		parts := variable.FindStringSubmatch(found)
+		switch {
+		case parts[3] != "":
+			return s.postID
+		case parts[4] != "":
+			return strings.Repeat(parts[4], times(parts[5]))
+		case parts[1] == "resume":
+			return s.resume[parts[2]]
+		}
+		u := s.signIn(parts[2])
+		switch parts[1] {
+		case "token":
+			return u.token
+		case "id":
+			return u.id
+		default:
+			return u.principal.SessionID
+		}
+	})
 }
 
 func (c *client) sendLine(how, text string) {
@@ -201,6 +305,20 @@ func (c *client) expectLine(how, text string) {
 		if !matches(got, want) {
 			c.t.Fatalf("got  %s\nwant %s", frame, text)
 		}
+	}
+}
+
+// expectCloseLine expects the close to be the next to come.
+func (c *client) expectCloseLine(text string) {
+	c.t.Helper()
+	code, reason, _ := strings.Cut(text, " ")
+	_, frame, err := c.ws.ReadMessage()
+	var closed *websocket.CloseError
+	if !errors.As(err, &closed) {
+		c.t.Fatalf("got %q, %v\nwant close %s", frame, err, text)
+	}
+	if strconv.Itoa(closed.Code) != code || reason != "" && closed.Text != reason {
+		c.t.Fatalf("got  %v\nwant close %s", closed, text)
 	}
 }
 
