@@ -116,7 +116,7 @@ func (c *conn) cutOffIn(moment time.Duration) {
 	c.cancel()
 	// A broken connection, which takes no deadline, has ended by itself.
 	_ = c.wire.Conn.SetWriteDeadline(time.Now().Add(moment))
-	_ = c.wire.Conn.SetReadDeadline(time.Unix(1, 0))
+	_ = c.wire.SetReadDeadline(time.Unix(1, 0))
 }
 
 // incoming is what a frame is read with. Idle connections need none.
@@ -241,7 +241,7 @@ func (c *conn) closeWrite() bool {
 // close before, with unread bytes, would reset the connection under the close
 // frame.
 func (c *conn) linger() {
-	if c.wire.Conn.SetReadDeadline(time.Now().Add(c.server.timing.goodbye)) != nil || c.cut.Load() {
+	if c.wire.SetReadDeadline(time.Now().Add(c.server.timing.goodbye)) != nil || c.cut.Load() {
 		return
 	}
 	const enough = 1 << 20
