@@ -30,11 +30,35 @@ type field struct {
 	instead string
 	// any admits every JSON type; otherwise it is a string.
 	any bool
+	// kind says what else it may be; nil is nothing.
+	kind *kind
 	// max is the longest value: code points of a string, encoded bytes of a field
 	// that admits any type.
 	max int
 	// required says whether the packet must have it; nil means it must.
 	required func(packet) bool
+}
+
+// kind is a form that the value of a key may have.
+type kind struct {
+	admits func(gjson.Result) bool
+	// fits says whether a value that is admitted is not too large. nil leaves that
+	// to the field's max.
+	fits func(gjson.Result) bool
+}
+
+func (f field) admits(value gjson.Result) bool {
+	if f.kind != nil {
+		return f.kind.admits(value)
+	}
+	return f.any || value.Type == gjson.String
+}
+
+func (f field) fits(value gjson.Result) bool {
+	if f.kind != nil && f.kind.fits != nil {
+		return f.kind.fits(value)
+	}
+	return length(value, f.any) <= f.max
 }
 
 // optional is the required of a key that may be missing.
@@ -44,6 +68,8 @@ func optional(packet) bool { return false }
 type command struct {
 	fields   []field
 	needAuth bool
+	// needName says that the client must have set a name.
+	needName bool
 	// waits says that the command may take a while, since it asks other services.
 	// It then has a time limit, and what was answered before is sent first.
 	waits bool
@@ -68,6 +94,14 @@ var commands = map[string]*command{
 		{key: "id", max: 25},
 		{key: "val", any: true, max: 1000},
 	}},
+
+	"setid":  {run: setid, fields: []field{{key: "val", max: maxUsername}}},
+	"link":   {run: link, needName: true, waits: true, fields: []field{{key: "val", kind: roomNames}}},
+	"unlink": {run: unlink, needName: true, waits: true, fields: []field{{key: "val", kind: roomNamesOrNone, required: optional}}},
+	"gmsg":   {run: gmsg, waits: true, fields: []field{roomValueField, roomsField}},
+	"gvar":   {run: gvar, waits: true, fields: []field{variableField, roomValueField, roomsField}},
+	"pmsg":   {run: pmsg, needName: true, waits: true, fields: []field{clientField, roomValueField, roomsField}},
+	"pvar":   {run: pvar, needName: true, waits: true, fields: []field{clientField, variableField, roomValueField, roomsField}},
 }
 
 // commandsWithout returns the table of a server that refuses some commands, known
@@ -97,7 +131,7 @@ func (c *conn) handleFrame(frame []byte, room []key) {
 		return
 	}
 	if result == parsed {
-		c.identified = true
+		c.identify()
 		p, result = unnest(p)
 	}
 	if result != parsed {
@@ -106,6 +140,17 @@ func (c *conn) handleFrame(frame []byte, room []key) {
 	}
 	if err := c.dispatch(&p); err != nil {
 		c.refuse(p, err)
+	}
+}
+
+// identify takes note that the client speaks the protocol.
+func (c *conn) identify() {
+	if c.identified {
+		return
+	}
+	c.identified = true
+	if rooms := c.server.rooms; rooms != nil {
+		rooms.welcome(c)
 	}
 }
 
@@ -122,7 +167,7 @@ func (c *conn) dispatch(p *packet) error {
 	if s := checkFields(cmd, p); s != 0 {
 		return refuse(s)
 	}
-	if cmd.needAuth && c.principal == nil {
+	if cmd.needAuth && c.principal == nil || cmd.needName && c.client.username == "" {
 		return refuse(statusIDRequired)
 	}
 	if wait := c.overBudget(); wait > 0 {
@@ -157,7 +202,7 @@ func checkFields(cmd *command, p *packet) status {
 	}
 	for _, f := range cmd.fields {
 		f.adopt(p)
-		if value := p.get(f.key); value.Exists() && !f.any && value.Type != gjson.String {
+		if value := p.get(f.key); value.Exists() && !f.admits(value) {
 			return statusInvalidCommand
 		}
 	}
@@ -170,7 +215,7 @@ func checkFields(cmd *command, p *packet) status {
 		return listener
 	}
 	for _, f := range cmd.fields {
-		if length(p.get(f.key), f.any) > f.max {
+		if !f.fits(p.get(f.key)) {
 			return statusTooLarge
 		}
 	}

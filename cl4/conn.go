@@ -60,6 +60,7 @@ type conn struct {
 	budget           *rate.Limiter // nil until there is a command to count
 	refusals         int           // in a row
 	closeAfterAnswer bool
+	client           *roomClient // nil until identified, and where there are no rooms
 
 	// The hub's, under its lock.
 	topics        []string
@@ -211,6 +212,7 @@ func (in *incoming) recycle() {
 func (c *conn) finish(clean bool) {
 	c.cancel()
 	departure, left := c.server.leave(c)
+	ended := c.server.leaveRooms(c)
 	c.mu.Lock()
 	c.ended = true
 	c.mu.Unlock()
@@ -225,6 +227,7 @@ func (c *conn) finish(clean bool) {
 	}
 	half := c.closeWrite()
 	c.server.keep(c, departure)
+	c.server.endStays(ended)
 	if half && !clean {
 		c.linger()
 	}

@@ -23,6 +23,7 @@ var coreStatuses = map[core.Code]status{
 	core.CodeNotAuthenticated:   statusInvalidToken,
 	core.CodeNotFound:           statusNotFound,
 	core.CodeMissingPermissions: statusRefused,
+	core.CodeTooLarge:           statusTooLarge,
 	core.CodeAddressBlocked:     statusRefused,
 	core.CodeBanned:             statusRefused,
 }

@@ -67,6 +67,8 @@ var internals = map[string]func(*Server, bus.Event){
 	eventSocketReleased: (*Server).socketReleased,
 	eventRosterChanged:  (*Server).rosterTold,
 	eventRosterAsked:    (*Server).rosterTold,
+	eventRoomMessage:    (*Server).roomMessage,
+	eventRoomPrivate:    (*Server).roomPrivate,
 }
 
 // privateUserFields are what only the user themselves hears of.

@@ -19,10 +19,13 @@ func handshake(_ context.Context, c *conn, p packet) error {
 		}
 		c.answer(frame)
 	}
-	if presence := c.server.presence; presence != nil {
-		presence.answerList(c, p.listener)
-	} else {
-		c.answer(ulistPacket("set", []byte("[]"), p.listener))
+	switch s := c.server; {
+	case s.rooms.lists():
+		s.rooms.answerLists(c, p.listener)
+	case s.presence != nil:
+		s.presence.answerList(c, p.listener)
+	default:
+		c.answer(ulistPacket("set", []byte("[]"), defaultRoom, p.listener))
 	}
 	c.ok(p)
 	return nil

@@ -2,17 +2,25 @@ package cl4
 
 import (
 	"slices"
+	"strings"
 	"sync"
 )
 
 // Topics are what connections get events about. Clients subscribe to those of
 // subscribe.go; "me/" and the user's id, and "chats/" and a chat's id, come with
-// authentication, and changes of the list of users with the handshake.
+// authentication, and changes of the list of users with the handshake. "rooms/"
+// and a room's name are those of the room commands.
 const (
 	topicMe       = "me/"
 	topicChats    = "chats/"
 	topicUserList = "ulist"
+	topicRooms    = "rooms/"
 )
+
+// needsUser reports whether a topic comes with authentication.
+func needsUser(topic string) bool {
+	return topic != topicUserList && !strings.HasPrefix(topic, topicRooms)
+}
 
 // hub knows which connections get what. It is safe for concurrent use; nothing
 // is sent while its lock is held.
@@ -138,14 +146,14 @@ func (h *hub) register(c *conn, who *identity, limit int) bool {
 func (h *hub) unregister(c *conn) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	listens := slices.Contains(c.topics, topicUserList)
-	for _, topic := range c.topics {
-		h.drop(c, topic)
-	}
-	c.topics, c.subscriptions = nil, 0
-	if listens {
-		h.enter(c, topicUserList)
-	}
+	c.topics = slices.DeleteFunc(c.topics, func(topic string) bool {
+		if needsUser(topic) {
+			h.drop(c, topic)
+			return true
+		}
+		return false
+	})
+	c.subscriptions = 0
 	c.who.Store(nil)
 }
 
@@ -168,7 +176,7 @@ func (h *hub) join(c *conn, topic string) {
 	}
 }
 
-// part undoes join.
+// part undoes join, and listen.
 func (h *hub) part(c *conn, topic string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

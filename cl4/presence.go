@@ -156,7 +156,7 @@ func (p *presence) changed(mode, userID, username string) {
 	if err != nil {
 		panic(err) // two strings always have an encoding
 	}
-	p.tell(ulistPacket(mode, user, ""))
+	p.tell(ulistPacket(mode, user, defaultRoom, ""))
 }
 
 // tell sends a packet to all who have asked for the list. It needs the lock, so
@@ -190,15 +190,16 @@ func (p *presence) list(listener string) []byte {
 		}
 		p.encoded = encoded
 	}
-	return ulistPacket("set", p.encoded, listener)
+	return ulistPacket("set", p.encoded, defaultRoom, listener)
 }
 
 // ulistPacket is a packet about users, who are encoded already.
-func ulistPacket(mode string, val []byte, listener string) []byte {
-	b := make([]byte, 0, len(val)+len(mode)+len(listener)+80)
+func ulistPacket(mode string, val []byte, room, listener string) []byte {
+	b := make([]byte, 0, len(val)+len(mode)+len(room)+len(listener)+80)
 	b = append(b, `{"cmd":"ulist","mode":"`...)
 	b = append(b, mode...)
 	b = append(b, `","val":`...)
 	b = append(b, val...)
-	return finish(append(b, `,"rooms":"default"`...), listener)
+	b = append(b, `,"rooms":`...)
+	return finish(append(b, quote(room)...), listener)
 }

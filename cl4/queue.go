@@ -24,8 +24,8 @@ const (
 
 var longQueues = sync.Pool{New: func() any { return new([longQueue]*frame) }}
 
-// push needs the lock.
-func (c *conn) push(f *frame) {
+// lineUp needs the lock.
+func (c *conn) lineUp(f *frame) {
 	if len(c.queue) == cap(c.queue) {
 		switch len(c.queue) {
 		case 0:
@@ -60,7 +60,12 @@ type frame struct {
 // no more to do, with whatever else has come together by then. It is for the
 // reader only.
 func (c *conn) answer(data []byte) {
-	c.answerFrame(&frame{kind: websocket.TextMessage, data: data, at: time.Now()})
+	c.answerFrame(textFrame(data))
+}
+
+// textFrame makes a frame for one client.
+func textFrame(data []byte) *frame {
+	return &frame{kind: websocket.TextMessage, data: data, at: time.Now()}
 }
 
 // answerFrame is answer for a frame that is there already.
@@ -83,6 +88,14 @@ func (c *conn) deliver(f *frame) (claimed bool) {
 		c.bytes += len(f.data)
 		c.checkPace(f.at)
 	}
+	return c.claim()
+}
+
+// push is deliver for what has nothing to do with the user, and so does not wait.
+func (c *conn) push(f *frame) (claimed bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.enqueue(f)
 	return c.claim()
 }
 
@@ -147,7 +160,7 @@ func (c *conn) enqueue(f *frame) {
 		c.miss(f)
 		return
 	}
-	c.push(f)
+	c.lineUp(f)
 	c.bytes += len(f.data)
 	c.checkPace(f.at)
 }

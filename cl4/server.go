@@ -97,6 +97,7 @@ type Server struct {
 
 	name     string    // of the node, for the others
 	presence *presence // nil where lists of users are off
+	rooms    *rooms    // nil where the room commands are disabled
 	rosters  []*roster // shared with the other nodes
 
 	mu       sync.Mutex
@@ -130,10 +131,7 @@ func New(o Options) *Server {
 	s.bus.Between(func(p bus.Position) { s.node = p.Node })
 	s.forgetful = s.node == ""
 	s.name = cmp.Or(s.node, rand.Text()) // a bus that keeps no history names no node
-	if o.UserList {
-		s.presence = newPresence(s)
-		s.rosters = append(s.rosters, s.presence.roster)
-	}
+	s.list(o.UserList)
 	s.upgrader = websocket.Upgrader{
 		HandshakeTimeout:  s.timing.write,
 		ReadBufferSize:    readBuffer,
@@ -144,6 +142,23 @@ func New(o Options) *Server {
 	}
 	s.cancels = []func(){o.Bus.Subscribe(s.onEvent), o.Bus.OnGap(s.onGap)}
 	return s
+}
+
+// list makes the lists of who is there. Where clients can set names, those who
+// have are listed, room by room; otherwise the users.
+func (s *Server) list(users bool) {
+	names := !s.commands["setid"].disabled
+	if users && !names {
+		s.presence = newPresence(s)
+		s.rosters = append(s.rosters, s.presence.roster)
+	}
+	for _, cmd := range roomCommands {
+		if !s.commands[cmd].disabled {
+			s.rooms = newRooms(s, users && names)
+			s.rosters = append(s.rosters, s.rooms.roster)
+			return
+		}
+	}
 }
 
 // ServeHTTP implements http.Handler. It returns when the handshake is over: the
@@ -211,6 +226,9 @@ func (s *Server) begin() bool {
 		s.writers.start(runtime.GOMAXPROCS(0))
 		for _, r := range s.rosters {
 			r.start()
+		}
+		if s.rooms != nil {
+			s.rooms.start()
 		}
 	}
 	s.serving.Add(1)
@@ -297,6 +315,9 @@ func (s *Server) stop() {
 	if keeper != nil {
 		for _, r := range s.rosters {
 			r.stop()
+		}
+		if s.rooms != nil {
+			s.rooms.stop()
 		}
 		keeper.stop()
 		s.writers.stop()

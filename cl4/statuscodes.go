@@ -66,16 +66,21 @@ func refuse(s status) error { return refusal{status: s} }
 // statusPacket encodes a status. wait 0 and an empty listener are left out; the
 // order of the keys is the one that the seed documents.
 func statusPacket(s status, wait int, listener string) []byte {
-	b := make([]byte, 0, 96+len(listener))
-	b = append(b, `{"cmd":"statuscode","code":"`...)
-	b = append(b, statusTexts[s]...)
-	b = append(b, `","code_id":`...)
-	b = strconv.AppendInt(b, int64(s), 10)
+	b := beginStatus(s, len(listener))
 	if wait > 0 {
 		b = append(b, `,"val":`...)
 		b = strconv.AppendInt(b, int64(wait), 10)
 	}
 	return finish(b, listener)
+}
+
+// beginStatus is the beginning of a status packet, with room for more.
+func beginStatus(s status, more int) []byte {
+	b := make([]byte, 0, 96+more)
+	b = append(b, `{"cmd":"statuscode","code":"`...)
+	b = append(b, statusTexts[s]...)
+	b = append(b, `","code_id":`...)
+	return strconv.AppendInt(b, int64(s), 10)
 }
 
 // finish adds the listener, byte for byte as it was sent, and closes the object.

@@ -49,6 +49,7 @@ const transcripts = "../testdata/cl4/*.txt"
 // transcriptOptions are how a transcript's server can differ from others.
 var transcriptOptions = map[string]func(*Options, *timing){
 	"user-list":       func(o *Options, _ *timing) { o.UserList = true },
+	"rooms":           func(o *Options, _ *timing) { o.Disabled = nil },
 	"slow-commands":   func(o *Options, _ *timing) { o.CommandsPerSecond = 1 },
 	"few-connections": func(o *Options, _ *timing) { o.ConnectionsPerAccount, o.ConnectionsPerAddress = 2, 3 },
 	"require-auth":    func(o *Options, t *timing) { o.RequireAuth, t.auth = true, time.Millisecond },
