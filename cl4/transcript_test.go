@@ -176,6 +176,9 @@ func newStage(t *testing.T, on backing, lines []line) *stage {
 	must(t, w.store.Block(ctx, s.signIns["blocker"].id, s.signIns["alice"].id, now))
 	must(t, w.store.CreateUser(ctx, store.User{ID: deletedID, LowerUsername: "deleted", Flags: store.UserDeleted, Created: now}))
 	s.signIns["deleted"] = user{id: deletedID}
+	if options["rooms"] {
+		w.twins()
+	}
 	if options["blocked-address"] {
 		must(t, w.store.BlockNetwork(ctx, testAddress, true, true))
 	}
