@@ -186,8 +186,12 @@ func (m *move) arrive() {
 		if !slices.Contains(m.client.rooms, name) {
 			continue
 		}
+		if state, known := m.states[name]; known {
+			room.replayed[m.client] = state.Number
+			room.newest = max(room.newest, state.Number)
+		}
 		for _, said := range aside {
-			if said.number == 0 || said.number > m.states[name].Number {
+			if !room.hasHad(m.client, said.number) {
 				m.conn.answerFrame(said.frame)
 			}
 		}

@@ -87,6 +87,12 @@ func (r *rooms) has(name string) bool {
 	return room != nil && room.here()
 }
 
+// hasHad reports whether a write, by its number, has been replayed to a client.
+// It needs the lock.
+func (rm *room) hasHad(client *roomClient, number int64) bool {
+	return number != 0 && number <= rm.newest && number <= rm.replayed[client]
+}
+
 // send queues a frame for this node's clients in a room. Who is about to enter
 // gets it later. It needs the lock, so that what it sends has one order.
 func (r *rooms) send(room *room, f *frame, number int64, exceptID string) {
@@ -104,7 +110,7 @@ func (r *rooms) send(room *room, f *frame, number int64, exceptID string) {
 	}
 	var claimed []*conn
 	for _, c := range s.hub.in(topicRooms + room.name) {
-		if c.client.id != exceptID && c.push(f) {
+		if c.client.id != exceptID && !room.hasHad(c.client, number) && c.push(f) {
 			claimed = append(claimed, c)
 		}
 	}

@@ -131,6 +131,11 @@ type room struct {
 	entering map[*roomClient]*backlog
 	stay     core.Stay
 	begun    bool // Redis knows of the stay
+	// replayed is, for the clients of this node that have linked to the room, the
+	// number of the latest write that was replayed to them; newest is that of all.
+	// What another node tells of those writes afterwards is not for them.
+	replayed map[*roomClient]int64
+	newest   int64
 }
 
 // roomClient is a client as the room commands know it. What can change does so
@@ -193,7 +198,12 @@ func (r *rooms) room(name string) *room {
 }
 
 func newRoom(name string) *room {
-	return &room{name: name, named: map[*roomClient]struct{}{}, entering: map[*roomClient]*backlog{}}
+	return &room{
+		name:     name,
+		named:    map[*roomClient]struct{}{},
+		entering: map[*roomClient]*backlog{},
+		replayed: map[*roomClient]int64{},
+	}
 }
 
 // enter makes a client one of a room's. It needs the lock.
@@ -217,6 +227,7 @@ func (r *rooms) exit(client *roomClient, name string) (ended *core.Stay) {
 	client.rooms = slices.DeleteFunc(client.rooms, func(other string) bool { return other == name })
 	if client.conn != nil {
 		room.own--
+		delete(room.replayed, client)
 		r.server.hub.part(client.conn, topicRooms+name)
 	}
 	if _, named := room.named[client]; named {
