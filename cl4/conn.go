@@ -56,11 +56,11 @@ type conn struct {
 
 	// The reader's own.
 	identified       bool
+	closeAfterAnswer bool
 	principal        *core.Principal
 	budget           *rate.Limiter // nil until there is a command to count
 	refusals         int           // in a row
-	closeAfterAnswer bool
-	client           *roomClient // nil until identified, and where there are no rooms
+	client           *roomClient   // nil until identified, and where there are no rooms
 
 	// The hub's, under its lock.
 	topics        []string
