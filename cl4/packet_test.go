@@ -15,6 +15,11 @@ func FuzzPacket(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
+	for _, payloads := range transcriptPayloads(f) {
+		for _, payload := range payloads {
+			f.Add([]byte(payload))
+		}
+	}
 	var room [maxKeys]key
 	f.Fuzz(func(t *testing.T, frame []byte) {
 		if !utf8.Valid(frame) {

@@ -115,7 +115,7 @@ type line struct {
 
 var directive = regexp.MustCompile(`^([a-z]+\d*)?([<>!@=*])(=|binary|hex|size|\d+)? ?(.*)$`)
 
-func transcriptLines(t *testing.T, file string) []line {
+func transcriptLines(t testing.TB, file string) []line {
 	t.Helper()
 	f, err := os.Open(file)
 	must(t, err)
@@ -276,22 +276,31 @@ func (s *stage) expand(text string) string {
 
 func (c *client) sendLine(how, text string) {
 	c.t.Helper()
+	kind, payloads := sentBy(c.t, how, text)
+	for _, payload := range payloads {
+		must(c.t, c.ws.WriteMessage(kind, []byte(payload)))
+	}
+}
+
+// sentBy returns what a line that sends sends.
+func sentBy(t testing.TB, how, text string) (kind int, payloads []string) {
+	t.Helper()
 	switch how {
 	case "binary":
-		must(c.t, c.ws.WriteMessage(websocket.BinaryMessage, []byte(text)))
+		return websocket.BinaryMessage, []string{text}
 	case "hex":
 		raw, err := hex.DecodeString(text)
-		must(c.t, err)
-		c.send(string(raw))
+		must(t, err)
+		return websocket.TextMessage, []string{string(raw)}
 	case "size":
 		size, err := strconv.Atoi(text)
-		must(c.t, err)
-		c.send(`{"cmd":"ping","val":"` + strings.Repeat("x", size-23) + `"}`)
-	default:
-		for i := 1; i <= times(how); i++ {
-			c.send(strings.ReplaceAll(text, "$n", strconv.Itoa(i)))
-		}
+		must(t, err)
+		return websocket.TextMessage, []string{pingOf(size)}
 	}
+	for i := 1; i <= times(how); i++ {
+		payloads = append(payloads, strings.ReplaceAll(text, "$n", strconv.Itoa(i)))
+	}
+	return websocket.TextMessage, payloads
 }
 
 func (c *client) expectLine(how, text string) {
