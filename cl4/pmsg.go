@@ -75,11 +75,16 @@ func (r *rooms) findIn(ref gjson.Result, room string) (*roomClient, error) {
 }
 
 // namedIn returns the one client in a room that has a name, nil where there is
-// none. It needs the lock.
-func (r *rooms) namedIn(username, room string) (found *roomClient, err error) {
-	for client := range r.names[username] {
-		switch {
-		case !slices.Contains(client.rooms, room):
+// none. A name may be that of thousands elsewhere, and a room may have thousands:
+// it looks at the fewer. It needs the lock.
+func (r *rooms) namedIn(username, name string) (found *roomClient, err error) {
+	room, among := r.rooms[name], r.names[username]
+	if len(room.named) < len(among) {
+		among = room.named
+	}
+	for client := range among {
+		switch _, in := room.named[client]; {
+		case !in || client.username != username:
 		case found != nil:
 			return nil, refuse(statusNotSpecific)
 		default:
