@@ -29,13 +29,26 @@ const python = "/usr/bin/python3"
 const programLimit = 2 * time.Minute
 
 func TestPythonClient(t *testing.T) {
-	if err := exec.CommandContext(t.Context(), python, "-c", "import websockets").Run(); err != nil {
-		needs.Unavailable(t, fmt.Errorf("needs python3-websockets: install it, or run `.ci/packages`, and test again (%w)", err))
-	}
+	needsPython(t)
 	for _, compression := range []bool{false, true} {
 		t.Run(fmt.Sprint("compression ", compression), func(t *testing.T) {
 			runPythonClient(t, compression)
 		})
+	}
+}
+
+// TestPythonRooms: programs for plain CloudLink find each other.
+func TestPythonRooms(t *testing.T) {
+	needsPython(t)
+	const motd = "Ahoy!"
+	n := startNode(t, "DEVELOPMENT=true", "CL4_MOTD="+motd, "CL4_DISABLED_COMMANDS=")
+	runProgram(t, "rooms.py", map[string]any{"cl4": n.cl4, "motd": motd})
+}
+
+func needsPython(t *testing.T) {
+	t.Helper()
+	if err := exec.CommandContext(t.Context(), python, "-c", "import websockets").Run(); err != nil {
+		needs.Unavailable(t, fmt.Errorf("needs python3-websockets: install it, or run `.ci/packages`, and test again (%w)", err))
 	}
 }
 
@@ -48,17 +61,23 @@ func runPythonClient(t *testing.T, compression bool) {
 		id, token := n.register(name)
 		return map[string]any{"id": id, "username": name, "token": token}
 	}
-	config := filepath.Join(t.TempDir(), "config.json")
-	content := encode(t, map[string]any{
+	runProgram(t, "client.py", map[string]any{
 		"rest": n.rest, "cl4": n.cl4, "motd": motd, "compression": compression,
 		"me": user("ada"), "other": user("bob"),
 	})
+}
+
+// runProgram runs a program of testdata, which finds what it must know in a file.
+func runProgram(t *testing.T, program string, about map[string]any) {
+	t.Helper()
+	config := filepath.Join(t.TempDir(), "config.json")
+	content := encode(t, about)
 	if err := os.WriteFile(config, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), programLimit)
 	defer cancel()
-	output, err := exec.CommandContext(ctx, python, filepath.Join("testdata", "client.py"), config).CombinedOutput()
+	output, err := exec.CommandContext(ctx, python, "-B", filepath.Join("testdata", program), config).CombinedOutput()
 	if err != nil {
 		t.Fatalf("the client: %v\n%s", err, output)
 	}
