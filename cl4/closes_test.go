@@ -16,7 +16,7 @@ import (
 func TestClosesOnEveryNode(t *testing.T) {
 	cluster := newCluster(t, 2, nil)
 	a, b := cluster.nodes[0], cluster.nodes[1]
-	alice, bob, carol, dave := a.register("alice"), a.register("bob"), a.register("carol"), a.register("dave")
+	alice, bob, carol, dave := b.register("alice"), b.register("bob"), b.register("carol"), b.register("dave")
 	banned, deleted, revoked, stays := b.connect(alice), b.connect(bob), b.connect(carol), b.connect(dave)
 	stays.subscribe(`{"cmd":"subscribe","type":"users","id":"` + bob.id + `"}`)
 
