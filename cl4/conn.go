@@ -68,7 +68,8 @@ type conn struct {
 	subscriptions int      // those of the topics that the client asked for
 
 	// Of who writes.
-	written uint64 // bytes, since the handshake
+	written    uint64 // bytes, since the handshake
+	halfClosed bool   // nothing is written any more
 
 	mu       sync.Mutex
 	queue    []*frame
@@ -219,13 +220,16 @@ func (c *conn) finish(clean bool) {
 	c.waitWritten()
 	c.flush()
 	c.waitWritten()
+	half := c.closeWrite()
+	if departure != nil && c.awaitsReceipt() {
+		c.awaitReceipt()
+	}
 	// Of one that could not be authenticated, there is nothing to go on with.
 	if missing := c.missing(left); missing != nil && departure != nil {
 		departure.From = *missing
 	} else {
 		departure = nil
 	}
-	half := c.closeWrite()
 	c.server.keep(c, departure)
 	c.server.endStays(ended)
 	if half && !clean {
@@ -237,7 +241,38 @@ func (c *conn) finish(clean bool) {
 // closeWrite tells the client that nothing more comes.
 func (c *conn) closeWrite() bool {
 	half, ok := c.wire.Conn.(interface{ CloseWrite() error })
-	return ok && !c.cut.Load() && half.CloseWrite() == nil
+	c.halfClosed = ok && half.CloseWrite() == nil
+	return c.halfClosed
+}
+
+const (
+	// receiptWait is how long the end of a connection waits until the client's
+	// system has acknowledged what it was sent, which it may put off: what it had
+	// already would come again. One that is gone never does.
+	receiptWait = 50 * time.Millisecond
+	receiptTick = time.Millisecond
+)
+
+// awaitsReceipt reports whether there are events that the client may not have.
+func (c *conn) awaitsReceipt() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := len(c.recent)
+	return n > 0 && c.recent[n-1].end > c.received()
+}
+
+func (c *conn) awaitReceipt() {
+	tick := time.NewTicker(receiptTick)
+	defer tick.Stop()
+	limit := time.NewTimer(receiptWait)
+	defer limit.Stop()
+	for c.awaitsReceipt() {
+		select {
+		case <-tick.C:
+		case <-limit.C:
+			return
+		}
+	}
 }
 
 // linger reads on until the client has closed, too, for a moment at most. To
@@ -290,6 +325,9 @@ func (c *conn) received() uint64 {
 	waiting, known := c.wire.unacknowledged()
 	if !known || waiting < 0 {
 		return c.written
+	}
+	if c.halfClosed && waiting > 0 {
+		waiting-- // the end itself counts as a byte
 	}
 	return c.written - min(c.written, uint64(waiting))
 }

@@ -46,7 +46,9 @@ func TestResumeAsItWas(t *testing.T) {
 	a.publish(core.EventCommentCreated, "52", `{"id":"62","post_id":"52"}`)
 	a.publish(core.EventUserUpdated, bob.id, `{"id":"`+bob.id+`","quote":"of someone who is deleted"}`)
 	a.publish(core.EventUserUpdated, bob.id, `{"id":"`+bob.id+`","deleted":true}`)
+	witness := b.connect(carol)
 	a.publish(core.EventUserUpdated, carol.id, `{"id":"`+carol.id+`","quote":"x"}`)
+	witness.read() // so the node has them all
 
 	c := b.goOn(alice, old.resume)
 	c.expect(`{"cmd":"relationship_updated","val":{"id":"` + bob.id + `","following":false,"blocked":false}}`)
