@@ -199,7 +199,7 @@ func TestHeldEvents(t *testing.T) {
 	c.deliver(&frame{data: make([]byte, 10)})
 	c.answer([]byte("ready"))
 	c.release(true)
-	if len(c.queue) != 2 || string(c.queue[0].data) != "ready" || len(c.queue[1].data) != 10 || c.bytes != 15 {
+	if len(c.queue) != 2 || string(c.queue[0].data) != "ready" || len(c.queue[1].data) != 10 || c.bytes != 2*64 {
 		t.Fatalf("queued %v, %d bytes", c.queue, c.bytes)
 	}
 	c.hold()

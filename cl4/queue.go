@@ -56,6 +56,13 @@ type frame struct {
 	prior *bus.Position
 }
 
+// size is what a frame counts for a client that is behind: the smallest take
+// memory, too.
+func (f *frame) size() int {
+	const least = 64
+	return max(len(f.data), least)
+}
+
 // answer queues a packet that answers the client. It is sent when the reader has
 // no more to do, with whatever else has come together by then. It is for the
 // reader only.
@@ -85,7 +92,7 @@ func (c *conn) deliver(f *frame) (claimed bool) {
 		c.enqueue(f)
 	} else {
 		c.held = append(c.held, f)
-		c.bytes += len(f.data)
+		c.bytes += f.size()
 		c.checkPace(f.at)
 	}
 	return c.claim()
@@ -124,7 +131,7 @@ func (c *conn) release(send bool) {
 // dropHeld needs the lock.
 func (c *conn) dropHeld() {
 	for _, f := range c.held {
-		c.bytes -= len(f.data)
+		c.bytes -= f.size()
 	}
 	c.held = nil
 }
@@ -161,7 +168,7 @@ func (c *conn) enqueue(f *frame) {
 		return
 	}
 	c.lineUp(f)
-	c.bytes += len(f.data)
+	c.bytes += f.size()
 	c.checkPace(f.at)
 }
 
@@ -205,5 +212,5 @@ func (c *conn) claim() bool {
 
 // unwritten needs the lock.
 func (c *conn) unwritten() bool {
-	return len(c.queue) > 0 || (c.closing != nil && !c.closed) || c.wire.kept() > 0
+	return len(c.queue) > 0 || (c.closing != nil && !c.closed)
 }

@@ -101,7 +101,7 @@ func (r *rooms) send(room *room, f *frame, number int64, exceptID string) {
 		if client.id == exceptID {
 			continue
 		}
-		if backlog.bytes += len(f.data); backlog.bytes > maxQueued {
+		if backlog.bytes += f.size(); backlog.bytes > maxQueued {
 			backlog.frames = nil
 			client.conn.close(closeSlow, "Slow")
 			continue

@@ -112,13 +112,11 @@ func (w *wire) lend(room []byte) {
 	w.mu.Unlock()
 }
 
-// append keeps frames.
-func (w *wire) append(frames ...*frame) {
+// append keeps a frame.
+func (w *wire) append(f *frame) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, f := range frames {
-		w.out = appendFrame(w.out, f.kind, f.data)
-	}
+	w.out = appendFrame(w.out, f.kind, f.data)
 }
 
 // broke reports whether the client has broken the protocol, so that the library

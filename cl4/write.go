@@ -140,7 +140,7 @@ func (c *conn) next(s *sheet) bool {
 func (c *conn) settle(s *sheet) {
 	for i, f := range s.frames {
 		if f != c.closing {
-			c.bytes = max(c.bytes-len(f.data), 0)
+			c.bytes = max(c.bytes-f.size(), 0)
 		}
 		s.frames[i] = nil
 	}
@@ -158,13 +158,16 @@ func (c *conn) settle(s *sheet) {
 
 // encode makes one piece of the frames.
 func (c *conn) encode(s *sheet) (err error) {
-	c.wire.lend(s.out)
 	if c.server.compression {
+		c.wire.lend(s.out)
 		err = c.compress(s)
+		s.out = c.wire.take()
 	} else {
-		c.wire.append(s.frames...)
+		s.out = s.out[:0]
+		for _, f := range s.frames {
+			s.out = appendFrame(s.out, f.kind, f.data)
+		}
 	}
-	s.out = c.wire.take()
 	if !c.server.forgetful {
 		c.locate(s)
 	}
