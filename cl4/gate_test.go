@@ -46,10 +46,19 @@ func (s *gatedStore) ChatIDsOf(ctx context.Context, userID string) ([]string, er
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	if gate.stale || gate.err != nil {
-		return chats, gate.err
+	if !gate.stale {
+		s.mu.Lock()
+		chats = slices.Clone(s.chats[userID])
+		s.mu.Unlock()
 	}
-	return s.ChatIDsOf(ctx, userID)
+	return chats, gate.err
+}
+
+// forget has nobody be in a chat.
+func (s *gatedStore) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.chats)
 }
 
 func newGate() *gate { return &gate{entered: make(chan struct{}), open: make(chan struct{})} }
