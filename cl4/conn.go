@@ -329,7 +329,7 @@ func (c *conn) received() uint64 {
 	if c.halfClosed && waiting > 0 {
 		waiting-- // the end itself counts as a byte
 	}
-	return c.written - min(c.written, uint64(waiting))
+	return c.written - min(c.written, uint64(waiting)) //nolint:gosec // not negative
 }
 
 // missing returns the position from which the client has to hear again: before
