@@ -62,7 +62,10 @@ func (r *rooms) renew(stays []core.Stay) {
 			r.server.log.Warn("room is not renewed", slog.Any("error", err))
 			return // with the next beat again
 		}
-		r.begun(stay)
+		if !r.begun(stay) {
+			// It ended in between, and what Redis was told of that may have come first.
+			r.server.endStays([]core.Stay{stay})
+		}
 	}
 }
 
@@ -75,11 +78,15 @@ func (r *rooms) isBegun(stay core.Stay) (begun, there bool) {
 	return there && room.begun, there
 }
 
-// begun takes note that Redis knows of a stay.
-func (r *rooms) begun(stay core.Stay) {
+// begun takes note that Redis knows of a stay. It returns false where the stay
+// has ended.
+func (r *rooms) begun(stay core.Stay) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if room := r.rooms[stay.Room]; room != nil && room.stay == stay {
-		room.begun = true
+	room := r.rooms[stay.Room]
+	if room == nil || room.stay != stay {
+		return false
 	}
+	room.begun = true
+	return true
 }
