@@ -73,6 +73,7 @@ var changes = []deed{
 	{"unblock", aBlock},
 	{"revoke", aRevocation},
 	{"ban", aBan},
+	{"delete user", aDeletedUser},
 }
 
 // happen has one of several things happen.
@@ -261,5 +262,24 @@ func aBan(m *model, _ string, node int) {
 	m.before(node, true)
 	m.publish(node, happening{name: core.EventInfractionCreated, whom: who.id(), about: who}, `{"id":"1","action":2`)
 	m.ends(closeBanned, func(l *modelConn) bool { return l.who == who })
+	m.reap()
+}
+
+// aDeletedUser comes back in the model, so that it shows who still listens.
+func aDeletedUser(m *model, _ string, node int) {
+	who := m.pickPerson("whom")
+	m.noticed() // as with a block
+	m.before(node, true)
+	name, value := core.EventUserUpdated, `{"deleted":true,"id":"`+who.id()+`"}`
+	packet := eventPacketOf(name, value)
+	m.tell(happening{
+		name: name, to: toProfile, whom: who.id(), about: who, packet: packet, public: packet,
+		object: "user/" + who.id(), deletes: true, node: node,
+	})
+	m.nodes[node].publish(name, who.id(), value)
+	for _, l := range m.links {
+		delete(l.topics, "users/"+who.id())
+	}
+	m.ends(closeAccountDeleted, func(l *modelConn) bool { return l.who == who })
 	m.reap()
 }
