@@ -98,7 +98,7 @@ func (s *modelStage) newModel(check *rapid.T) *model {
 	}
 	s.store.forget()
 	for _, p := range s.people {
-		p.blocks, p.chats = map[*person]bool{}, map[string]bool{}
+		p.blocks, p.chats, p.deleted = map[*person]bool{}, map[string]bool{}, false
 		for i, session := range p.sessions {
 			if session.revoked {
 				session.user, session.revoked = s.nodes[0].login(p.name), false

@@ -54,6 +54,8 @@ var plainDeeds = []deed{
 	{core.EventChatUpdated, aboutChat},
 	{core.EventTypingStart, aboutChat},
 	{core.EventMessageCreated, aboutMessage},
+	{core.EventMessageCreated, aboutMessage},
+	{core.EventMessageCreated, aboutMessage},
 	{core.EventMessageUpdated, aboutMessage},
 	{core.EventMessageDeleted, aboutMessage},
 	{core.EventDirect, aDirect},
@@ -64,6 +66,8 @@ var plainDeeds = []deed{
 var changes = []deed{
 	{core.EventChatCreated, aMembership},
 	{core.EventChatCreated, aMembership},
+	{core.EventChatCreated, aMembership},
+	{core.EventChatDeleted, aMembership},
 	{core.EventChatDeleted, aMembership},
 	{"block", aBlock},
 	{"block", aBlock},
@@ -265,9 +269,14 @@ func aBan(m *model, _ string, node int) {
 	m.reap()
 }
 
-// aDeletedUser comes back in the model, so that it shows who still listens.
+// aDeletedUser is still heard of in the model, so that it shows who still
+// listens, but is not deleted again.
 func aDeletedUser(m *model, _ string, node int) {
 	who := m.pickPerson("whom")
+	if who.deleted {
+		return
+	}
+	who.deleted = true
 	m.noticed() // as with a block
 	m.before(node, true)
 	name, value := core.EventUserUpdated, `{"deleted":true,"id":"`+who.id()+`"}`

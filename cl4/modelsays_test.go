@@ -15,6 +15,7 @@ type person struct {
 	sessions []*session
 	blocks   map[*person]bool
 	chats    map[string]bool
+	deleted  bool
 }
 
 type session struct {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -310,7 +309,7 @@ func (m *model) authenticate(l *modelConn, resume string, entered func()) *clien
 	node := m.pickNode()
 	gate := newGate()
 	gate.stale = rapid.Bool().Draw(m.t, "chats are read before")
-	meanwhile := rapid.IntRange(0, 3).Draw(m.t, "meanwhile")
+	meanwhile := rapid.IntRange(0, 4).Draw(m.t, "meanwhile")
 	m.t.Logf("%s connects to node %d with the %s session, resume %q", l, node, l.session.name, resume)
 	m.before(node, l.state != online)
 	m.store.setGate(gate)
@@ -329,7 +328,11 @@ func (m *model) authenticate(l *modelConn, resume string, entered func()) *clien
 	entered()
 	l.node, l.client, l.known = node, c, true
 	for range meanwhile {
-		m.happen(slices.Concat(plainDeeds, changes))
+		if rapid.Bool().Draw(m.t, "a change") {
+			m.happen(changes)
+		} else {
+			m.happen(plainDeeds)
+		}
 	}
 	m.settle()
 	close(gate.open)

@@ -25,10 +25,14 @@ type absence struct {
 func (s *Server) absenceFrom(who *identity, before *departure, events []bus.Event) *absence {
 	a := &absence{topics: map[string]bool{}, who: &identity{userID: who.userID}}
 	a.who.learn(before.Blocked, before.BlockedBy, nil)
-	for _, topic := range slices.Concat(before.Topics, before.Lost) {
+	for _, topic := range before.Topics {
 		a.topics[topic] = true
 	}
 	for _, e := range slices.Backward(events) {
+		// A subscription that was lost counts where the client has not been told why.
+		if topic := topicUsers + e.Whom; deletesUser(e) && slices.Contains(before.Lost, topic) {
+			a.topics[topic] = true
+		}
 		if chat, joined, ok := a.membership(s, e); ok {
 			a.topics[topicChats+chat] = !joined
 		}

@@ -63,6 +63,26 @@ func TestResumeAsItWas(t *testing.T) {
 	}
 }
 
+// TestResumeAfterADeletion: a client that has been told of it does not hear of the
+// deleted user again.
+func TestResumeAfterADeletion(t *testing.T) {
+	a := newCluster(t, 1, nil).nodes[0]
+	alice, bob := a.register("alice"), a.register("bob")
+	old := a.connect(alice)
+	old.subscribe(`{"cmd":"subscribe","type":"users","id":"` + bob.id + `"}`)
+	a.publish(core.EventUserUpdated, bob.id, `{"id":"`+bob.id+`","deleted":true}`)
+	old.expect(`{"cmd":"user_updated","val":{"deleted":true,"id":"` + bob.id + `"}}`)
+	old.barrier() // so the server knows that it has arrived
+	_, id, _ := strings.Cut(old.resume, ".")
+	ended := a.server.resumes.wait(id)
+	old.drop()
+	<-ended
+	a.publish(core.EventUserUpdated, bob.id, `{"id":"`+bob.id+`","quote":"x"}`)
+	c := a.goOn(alice, old.resume)
+	c.expect(resumedFrame(0))
+	c.barrier()
+}
+
 // TestAbsence: between a client's last word and its end as the server sees it,
 // the connection may have joined and left chats.
 func TestAbsence(t *testing.T) {
@@ -72,13 +92,14 @@ func TestAbsence(t *testing.T) {
 	s := newWorld(t, nil).server
 	who := newIdentity(&core.Principal{}, "")
 	who.userID = "1"
-	a := s.absenceFrom(who, &departure{Topics: []string{"chats/5", "chats/6", "chats/7"}, Lost: []string{"users/5"}}, []bus.Event{
+	a := s.absenceFrom(who, &departure{Topics: []string{"chats/5", "chats/6", "chats/7"}, Lost: []string{"users/5", "users/6"}}, []bus.Event{
+		{Name: core.EventUserUpdated, Whom: "5", Value: json.RawMessage(`{"id":"5","deleted":true}`)},
 		event(core.EventChatCreated, "1", "6"),
 		event(core.EventChatCreated, "2", "7"),
 		event(core.EventChatDeleted, "1", "8"),
 		event(core.EventChatCreated, "1", "8"),
 	})
-	for topic, want := range map[string]bool{"users/5": true, "chats/5": true, "chats/6": false, "chats/7": true, "chats/8": true, "chats/9": false} {
+	for topic, want := range map[string]bool{"users/5": true, "users/6": false, "chats/5": true, "chats/6": false, "chats/7": true, "chats/8": true, "chats/9": false} {
 		if a.topics[topic] != want {
 			t.Errorf("in %s at first: %t", topic, !want)
 		}
