@@ -85,10 +85,9 @@ type Bus interface {
 	// Missed returns the events that are in to, a position of this node, and not
 	// in from, a position of any node, in the order of the history. The Prior of
 	// each is a position from which it and those after it are missed, zero where
-	// there is none. The error is
-	// ErrNoHistory, wrapped, where it cannot promise to know them all: they are
-	// too many or too long ago, some were lost on their way, or the history does
-	// not answer.
+	// there is none. The error is ErrNoHistory, wrapped, where it cannot promise to
+	// know them all: they are too many or too long ago, some were lost on their
+	// way, or the history does not answer.
 	Missed(ctx context.Context, from, to Position) ([]Event, error)
 	// Close ends the bus's work and waits for it. Handlers are not called
 	// afterwards, so like cancel it must not be called by one. Closing again

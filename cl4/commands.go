@@ -270,11 +270,17 @@ func (c *conn) refuse(p packet, err error) {
 func (c *conn) ok(p packet) { c.answerStatus(statusOK, 0, p.listener) }
 
 // valuePacket encodes a packet that answers with a value.
-func valuePacket(cmd string, val any, listener string) ([]byte, error) {
-	encoded, err := json.Marshal(val)
+func valuePacket(cmd, val, listener string) []byte {
+	b := append([]byte(`{"cmd":"`+cmd+`","val":`), encoded(val)...)
+	return finish(b, listener)
+}
+
+// encoded encodes what always has an encoding, as strings do and what is made of
+// them.
+func encoded(v any) []byte {
+	b, err := json.Marshal(v)
 	if err != nil {
-		return nil, err
+		panic(err)
 	}
-	b := append([]byte(`{"cmd":"`+cmd+`","val":`), encoded...)
-	return finish(b, listener), nil
+	return b
 }

@@ -293,8 +293,8 @@ const keptRecent = 64
 // remember keeps the events that were just written until the client has them. It
 // needs the lock.
 func (c *conn) remember(events []sentEvent) {
-	const room, most = keptRecent, 4096
-	if len(c.recent)+len(events) > max(room, cap(c.recent)) {
+	const most = 4096
+	if len(c.recent)+len(events) > max(keptRecent, cap(c.recent)) {
 		c.forgetReceived()
 	}
 	c.recent = append(c.recent, events...)

@@ -95,7 +95,7 @@ func roomPacket(cmd, name, val, origin, room, listener string) []byte {
 	b = append(b, cmd...)
 	b = append(b, '"')
 	for _, part := range [...]struct{ key, value string }{
-		{"name", name}, {"val", val}, {"origin", origin}, {"rooms", string(quote(room))},
+		{"name", name}, {"val", val}, {"origin", origin}, {"rooms", string(encoded(room))},
 	} {
 		if part.value != "" {
 			b = append(b, `,"`+part.key+`":`...)

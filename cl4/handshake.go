@@ -13,11 +13,7 @@ func handshake(_ context.Context, c *conn, p packet) error {
 		{"server_version", cloudLinkVersion},
 		{"motd", c.server.motd},
 	} {
-		frame, err := valuePacket(part.cmd, part.val, p.listener)
-		if err != nil {
-			return err
-		}
-		c.answer(frame)
+		c.answer(valuePacket(part.cmd, part.val, p.listener))
 	}
 	switch s := c.server; {
 	case s.rooms.lists():

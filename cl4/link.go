@@ -168,7 +168,7 @@ func (m *move) replay() {
 			m.conn.answerPaced(textFrame(roomPacket("gmsg", "", state.Message, "", name, "")))
 		}
 		for _, variable := range slices.Sorted(maps.Keys(state.Variables)) {
-			m.conn.answerPaced(textFrame(roomPacket("gvar", string(quote(variable)), state.Variables[variable], "", name, "")))
+			m.conn.answerPaced(textFrame(roomPacket("gvar", string(encoded(variable)), state.Variables[variable], "", name, "")))
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package cl4
 
 import (
-	"encoding/json"
 	"sync"
 	"time"
 
@@ -152,11 +151,7 @@ func (p *presence) changed(mode, userID, username string) {
 		p.recovers = time.Now().Add(p.server.timing.grace)
 		return
 	}
-	user, err := json.Marshal(listedUser{userID, username})
-	if err != nil {
-		panic(err) // two strings always have an encoding
-	}
-	p.tell(ulistPacket(mode, user, defaultRoom, ""))
+	p.tell(ulistPacket(mode, encoded(listedUser{userID, username}), defaultRoom, ""))
 }
 
 // tell sends a packet to all who have asked for the list. It needs the lock, so
@@ -184,11 +179,7 @@ func (p *presence) list(listener string) []byte {
 			}
 			users = append(users, listedUser{id, user.username})
 		}
-		encoded, err := json.Marshal(users)
-		if err != nil {
-			panic(err) // strings always have an encoding
-		}
-		p.encoded = encoded
+		p.encoded = encoded(users)
 	}
 	return ulistPacket("set", p.encoded, defaultRoom, listener)
 }
@@ -201,5 +192,5 @@ func ulistPacket(mode string, val []byte, room, listener string) []byte {
 	b = append(b, `","val":`...)
 	b = append(b, val...)
 	b = append(b, `,"rooms":`...)
-	return finish(append(b, quote(room)...), listener)
+	return finish(append(b, encoded(room)...), listener)
 }

@@ -1,7 +1,5 @@
 package cl4
 
-import "encoding/json"
-
 // loudAgain is how few clients with a name must be left in a room, of which there
 // were more than a list holds, until changes are told again. The distance keeps
 // a room at the limit from sending whole lists all the time.
@@ -58,13 +56,4 @@ func (rm *room) list(listener string) []byte {
 		n++
 	}
 	return ulistPacket("set", append(val, ']'), rm.name, listener)
-}
-
-// quote encodes a string.
-func quote(s string) []byte {
-	quoted, err := json.Marshal(s)
-	if err != nil {
-		panic(err) // a string always has an encoding
-	}
-	return quoted
 }

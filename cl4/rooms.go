@@ -277,11 +277,7 @@ func (rm *room) end() *core.Stay {
 
 // name gives a client a name. It needs the lock.
 func (r *rooms) name(client *roomClient, username string) {
-	object, err := json.Marshal(clientObject{client.id, username, client.uuid})
-	if err != nil {
-		panic(err) // strings always have an encoding
-	}
-	client.username, client.object = username, object
+	client.username, client.object = username, encoded(clientObject{client.id, username, client.uuid})
 	r.clients[client.id], r.clients[client.uuid] = client, client
 	if r.names[username] == nil {
 		r.names[username] = map[*roomClient]struct{}{}
@@ -301,11 +297,7 @@ func (r *rooms) unname(client *roomClient) {
 
 // tellNodes has the other nodes know a client of this one. It needs the lock.
 func (r *rooms) tellNodes(client *roomClient) {
-	value, err := json.Marshal(rosterClient{client.username, client.uuid, client.rooms})
-	if err != nil {
-		panic(err) // strings always have an encoding
-	}
-	r.roster.put(client.id, string(value))
+	r.roster.put(client.id, string(encoded(rosterClient{client.username, client.uuid, client.rooms})))
 }
 
 // heard is called with the lock held when another node's client comes, changes
