@@ -41,6 +41,9 @@ type Position struct {
 	Node string `json:"n"`
 	// Own is the number of the node's latest own event.
 	Own int64 `json:"o"`
+	// Through, set by Settle, is the id of an entry that comes after none that the
+	// position has.
+	Through string `json:"t,omitempty"`
 }
 
 // ErrNoHistory is what Missed returns where it cannot be known what was missed.
@@ -89,6 +92,14 @@ type Bus interface {
 	// know them all: they are too many or too long ago, some were lost on their
 	// way, or the history does not answer.
 	Missed(ctx context.Context, from, to Position) ([]Event, error)
+	// Settle waits until the history has all events that are in p, a position of
+	// this node or one that it has reached, and returns it in a form with which
+	// other nodes can Reach it. Its errors are those of Missed.
+	Settle(ctx context.Context, p Position) (Position, error)
+	// Reach waits until this node has handed to its handlers all events that are in
+	// p, a settled position of any node, so that none of them comes later. Its
+	// errors are those of Missed.
+	Reach(ctx context.Context, p Position) error
 	// Close ends the bus's work and waits for it. Handlers are not called
 	// afterwards, so like cancel it must not be called by one. Closing again
 	// does no harm.

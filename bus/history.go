@@ -62,19 +62,24 @@ type addition struct {
 	payload []byte
 }
 
-// add adds events in this order.
-func (h History) add(ctx context.Context, client redis.UniversalClient, additions []addition) error {
+// add adds events in this order, and returns the id of the last.
+func (h History) add(ctx context.Context, client redis.UniversalClient, additions []addition) (id string, err error) {
 	arguments := make([]any, 0, 7+3*len(additions))
 	arguments = append(arguments, "evalsha", addEntries.Hash(), 1, historyKey, h.Events, h.life().Milliseconds())
 	for _, a := range additions {
 		arguments = append(arguments, a.name, a.number, a.payload[:len(a.payload)-len(payloadEnd)])
 	}
-	err := client.Process(ctx, once{redis.NewCmd(ctx, arguments...)})
+	cmd := redis.NewCmd(ctx, arguments...)
+	err = client.Process(ctx, once{cmd})
 	if redis.HasErrorPrefix(err, "NOSCRIPT") { // then it has not been done
 		arguments[0], arguments[1] = "eval", addEntriesSource
-		err = client.Process(ctx, once{redis.NewCmd(ctx, arguments...)})
+		cmd = redis.NewCmd(ctx, arguments...)
+		err = client.Process(ctx, once{cmd})
 	}
-	return err
+	if err != nil {
+		return "", err
+	}
+	return cmd.Text()
 }
 
 // entryID is the id of an entry: the milliseconds of Redis's clock, and a number
@@ -133,12 +138,8 @@ func (r *Redis) Missed(ctx context.Context, from, to Position) ([]Event, error) 
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*r.timing.publish)
 	defer cancel()
-	// What was handed out up to then is in the history afterwards, or never.
-	if err := r.underWay.wait(ctx, after.own); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNoHistory, err)
-	}
-	if r.untold.Load() != 0 {
-		return nil, fmt.Errorf("%w: an event of this node was not kept", ErrNoHistory)
+	if err := r.kept(ctx, after.own); err != nil {
+		return nil, err
 	}
 	var missed []Event
 	prior := before.seen // the latest entry before
@@ -160,6 +161,69 @@ func (r *Redis) Missed(ctx context.Context, from, to Position) ([]Event, error) 
 		return nil, fmt.Errorf("%w: %w", ErrNoHistory, err)
 	}
 	return missed, nil
+}
+
+// kept waits until the history has the node's own events up to a number.
+func (r *Redis) kept(ctx context.Context, own int64) error {
+	// What was handed out up to then is in the history afterwards, or never.
+	if err := r.underWay.wait(ctx, own); err != nil {
+		return fmt.Errorf("%w: %w", ErrNoHistory, err)
+	}
+	if r.untold.Load() != 0 {
+		return fmt.Errorf("%w: an event of this node was not kept", ErrNoHistory)
+	}
+	return nil
+}
+
+// Settle implements Bus.
+func (r *Redis) Settle(ctx context.Context, p Position) (Position, error) {
+	at, err := p.place()
+	if err != nil || !r.history.kept() {
+		return Position{}, ErrNoHistory
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*r.timing.publish)
+	defer cancel()
+	through := at.seen
+	if at.node == r.node {
+		err = r.kept(ctx, at.own)
+	} else { // what it has is among what this node has seen
+		r.Between(func(now Position) { through, err = parseEntryID(now.Seen) })
+	}
+	if err != nil {
+		return Position{}, err
+	}
+	if added := r.added.Load(); added != nil && added.compare(through) > 0 {
+		through = *added
+	}
+	p.Through = through.String()
+	return p, nil
+}
+
+// reachTick is how often Reach looks.
+const reachTick = 2 * time.Millisecond
+
+// Reach implements Bus.
+func (r *Redis) Reach(ctx context.Context, p Position) error {
+	through, err := parseEntryID(p.Through)
+	if err != nil || !r.history.kept() {
+		return ErrNoHistory
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.timing.publish)
+	defer cancel()
+	tick := time.NewTicker(reachTick)
+	defer tick.Stop()
+	for {
+		var seen entryID
+		r.Between(func(p Position) { seen, err = parseEntryID(p.Seen) })
+		if err == nil && seen.compare(through) >= 0 {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", ErrNoHistory, ctx.Err())
+		}
+	}
 }
 
 // entries calls f for all entries after one that must still be there: else

@@ -54,6 +54,14 @@ func (l *Local) Missed(context.Context, Position, Position) ([]Event, error) {
 	return nil, ErrNoHistory
 }
 
+// Settle implements Bus. The error is always ErrNoHistory.
+func (l *Local) Settle(context.Context, Position) (Position, error) {
+	return Position{}, ErrNoHistory
+}
+
+// Reach implements Bus. The error is always ErrNoHistory.
+func (l *Local) Reach(context.Context, Position) error { return ErrNoHistory }
+
 // Close implements Bus. It closes the bus for everyone who shares it; the error
 // is always nil.
 func (l *Local) Close() error {

@@ -29,6 +29,8 @@ type Redis struct {
 	history  History
 	outbox   *outbox
 	underWay *underWay // own events on their way into the history
+	// added is the id of the node's latest own entry, since one step at a time adds.
+	added atomic.Pointer[entryID]
 
 	handlers listeners[Event]
 	gaps     listeners[struct{}]
@@ -230,7 +232,16 @@ func (r *Redis) addAll(additions []addition) error {
 	if err != nil {
 		return err
 	}
-	return r.history.add(ctx, client, additions)
+	id, err := r.history.add(ctx, client, additions)
+	if err != nil {
+		return err
+	}
+	added, err := parseEntryID(id)
+	if err != nil {
+		return fmt.Errorf("id of an entry: %w", err)
+	}
+	r.added.Store(&added)
+	return nil
 }
 
 // publisher returns the client to publish with. In a Redis Cluster that is the

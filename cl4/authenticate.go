@@ -25,6 +25,7 @@ func authenticate(ctx context.Context, c *conn, p packet) error {
 	a.resuming = p.get("resume").Exists()
 	if a.resuming {
 		a.before = c.server.takeOver(ctx, principal.User.ID, p.text("resume"))
+		a.reached = a.before != nil && c.server.reaches(ctx, a.before.From)
 	}
 	a.who = newIdentity(principal, newResumeID())
 	c.hold()
@@ -54,6 +55,8 @@ type authentication struct {
 	// ended; before is what that one left, nil where nothing is known of it.
 	resuming bool
 	before   *departure
+	// reached says that nothing that the connection before it got is yet to come.
+	reached bool
 	// from is the position from which on the connection gets events itself.
 	from bus.Position
 }
@@ -68,7 +71,7 @@ func (a *authentication) run(ctx context.Context) error {
 	}
 	var missed []bus.Event
 	resumed := false
-	if a.before != nil {
+	if a.reached {
 		missed, resumed = c.server.missed(ctx, a.before.From, a.from)
 	}
 	c.principal = principal

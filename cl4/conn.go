@@ -247,10 +247,11 @@ func (c *conn) closeWrite() bool {
 
 const (
 	// receiptWait is how long the end of a connection waits until the client's
-	// system has acknowledged what it was sent, which it may put off: what it had
-	// already would come again. One that is gone never does.
-	receiptWait = 50 * time.Millisecond
-	receiptTick = time.Millisecond
+	// system has acknowledged what it was sent: what it had already would come
+	// again. Systems put that off for 200 ms at most, and one that is gone never
+	// does it.
+	receiptWait = 250 * time.Millisecond
+	receiptTick = 2 * time.Millisecond
 )
 
 // awaitsReceipt reports whether there are events that the client may not have.

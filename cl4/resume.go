@@ -95,7 +95,12 @@ func (s *Server) keep(c *conn, left *departure) {
 	defer cancel()
 	if left != nil && left.From.Seen != "" && !s.forgetful {
 		left.id = who.resume
-		s.putBack(ctx, who.userID, left)
+		var err error
+		if left.From, err = s.bus.Settle(ctx, left.From); err != nil {
+			s.log.InfoContext(ctx, "connection cannot be resumed", slog.Any("error", err))
+		} else {
+			s.putBack(ctx, who.userID, left)
+		}
 	}
 	s.resumes.mu.Lock()
 	delete(s.resumes.open, who.resume)
@@ -231,6 +236,16 @@ func (s *Server) released(id string) {
 		close(ended)
 	}
 	delete(s.resumes.waits, id)
+}
+
+// reaches waits until this node has heard of all that a connection elsewhere got,
+// and returns false where that takes too long: it would come again.
+func (s *Server) reaches(ctx context.Context, p bus.Position) bool {
+	err := s.bus.Reach(ctx, p)
+	if err != nil {
+		s.log.InfoContext(ctx, "missed events cannot be known", slog.Any("error", err))
+	}
+	return err == nil
 }
 
 // missed returns the events between two positions, and false where they cannot

@@ -42,6 +42,7 @@ func Run(t *testing.T, open func(t *testing.T) (a, b bus.Bus)) {
 		{"an undisturbed bus has no gaps", testNoGap},
 		{"handlers are called one at a time", testOneAtATime},
 		{"nothing is missed and nothing comes twice", testMissed},
+		{"nothing of what was reached comes later", testReach},
 		{"what is for the moment is not kept", testTransient},
 		{"unknown positions are refused", testUnknownPositions},
 		{"a closed bus is silent", testClose},

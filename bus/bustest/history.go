@@ -73,22 +73,32 @@ func (r *recorder) cut() (at bus.Position, events []string) {
 	return at, events
 }
 
+// cuts is how often nodes are cut while both publish.
+const cuts = 40
+
+// publishOnBoth has both nodes publish, and returns what records them and what
+// waits for the end.
+func publishOnBoth(t *testing.T, a, b bus.Bus) (nodes []*recorder, published *sync.WaitGroup) {
+	t.Helper()
+	const publishers, events = 6, 60
+	nodes, published = []*recorder{record(t, a), record(t, b)}, new(sync.WaitGroup)
+	for i := range publishers {
+		published.Go(func() {
+			for n := range events {
+				publish(t, nodes[i%2].node, numbered(fmt.Sprint(i), n))
+			}
+		})
+	}
+	return nodes, published
+}
+
 // testMissed cuts two nodes at random moments while both publish. What the one
 // had by then, together with what it missed since, must be what the other had.
 func testMissed(t *testing.T, a, b bus.Bus) {
 	if position(a).Seen == "" {
 		t.Skip("this bus has no history")
 	}
-	const publishers, events, cuts = 6, 60, 40
-	nodes := []*recorder{record(t, a), record(t, b)}
-	var wg sync.WaitGroup
-	for i := range publishers {
-		wg.Go(func() {
-			for n := range events {
-				publish(t, nodes[i%2].node, numbered(fmt.Sprint(i), n))
-			}
-		})
-	}
+	nodes, published := publishOnBoth(t, a, b)
 	for range cuts {
 		from, to := nodes[rand.N(2)], nodes[rand.N(2)]
 		before, had := from.cut()
@@ -102,7 +112,39 @@ func testMissed(t *testing.T, a, b bus.Bus) {
 		}
 		compareMissed(t, had, missed, has)
 	}
-	wg.Wait()
+	published.Wait()
+}
+
+// testReach cuts nodes at random moments while both publish. What the one had by
+// then, the other has once it has reached that, whatever it misses of its own.
+func testReach(t *testing.T, a, b bus.Bus) {
+	if position(a).Seen == "" {
+		t.Skip("this bus has no history")
+	}
+	nodes, published := publishOnBoth(t, a, b)
+	for range cuts {
+		from, to := nodes[rand.N(2)], nodes[rand.N(2)]
+		before, had := from.cut()
+		settled, err := from.node.Settle(t.Context(), before)
+		if err != nil {
+			t.Fatalf("settle: %v", err)
+		}
+		if err := to.node.Reach(t.Context(), settled); err != nil {
+			t.Fatalf("reach: %v", err)
+		}
+		_, has := to.cut()
+		for _, event := range had {
+			if !slices.Contains(has, event) {
+				t.Fatalf("%s is yet to come", event)
+			}
+		}
+	}
+	published.Wait()
+	for _, unknown := range []bus.Position{{}, position(a)} {
+		if err := b.Reach(t.Context(), unknown); !errors.Is(err, bus.ErrNoHistory) {
+			t.Errorf("reach of what has not been settled: %v", err)
+		}
+	}
 }
 
 // compareMissed checks that what was missed is has without had, in an order that
